@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Every reason for which the data path drops a frame. Numbers are part of the map ABI:
+ * append, never reorder.
+ */
+#ifndef ECSWITCH_DROPS_H
+#define ECSWITCH_DROPS_H
+
+#define ECS_DROPS(X)                                                                               \
+	X(MALFORMED, "frame is shorter than its Ethernet or VLAN header")                          \
+	X(SRC_MAC, "source MAC is multicast or zero")                                              \
+	X(VLAN_TAGGED, "tagged frame from a port that carries one untagged network")               \
+	X(RESERVED_MULTICAST, "link-local multicast 01:80:C2:00:00:0X is not forwarded")           \
+	X(HAIRPIN, "destination is behind the port that the frame came from")                      \
+	X(NO_NETWORK, "port is in no network")                                                     \
+	X(NO_RECEIVER, "no other port in the network")                                             \
+	X(MTU, "frame is larger than the MTU of the output port")                                  \
+	X(OUTPUT, "output port refused the frame: down, gone, or its queue is full")               \
+	X(VLAN, "VLAN tag could not be added or removed")
+
+enum ecs_drop {
+	ECS_DROP_NONE = 0,
+#define X(name, text) ECS_DROP_##name,
+	ECS_DROPS(X)
+#undef X
+	ECS_DROP_COUNT,
+};
+
+#endif

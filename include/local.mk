@@ -1,0 +1,5 @@
+noinst_HEADERS = \
+	include/ecswitch/abi.h \
+	include/ecswitch/cleanup.h \
+	include/ecswitch/drops.h \
+	include/ecswitch/err.h

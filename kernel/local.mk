@@ -1,0 +1,30 @@
+# The BPF object and the skeleton that embeds it.
+bpf_sources = \
+	kernel/ecswitch.bpf.c \
+	kernel/maps.h \
+	kernel/pkt.h \
+	kernel/stages/emit.h \
+	kernel/stages/guard.h \
+	kernel/stages/learn.h \
+	kernel/stages/parse.h \
+	kernel/stages/patch.h \
+	kernel/stages/port.h \
+	kernel/stages/switch.h
+EXTRA_DIST += $(bpf_sources)
+
+BPF_CFLAGS = -target bpf -mcpu=v3 -O2 -g -std=gnu11 -Wall -Wextra -Werror -Wno-unused-parameter
+# UAPI headers of a multiarch system stand in a folder that clang's BPF target does not search.
+BPF_CPPFLAGS = -I$(top_srcdir)/include -I$(top_srcdir)/kernel \
+	-idirafter /usr/include/$$($(CC) -dumpmachine | sed 's/-pc-/-/')
+
+kernel/ecswitch.bpf.o: $(bpf_sources) include/ecswitch/abi.h include/ecswitch/drops.h
+	$(AM_V_GEN)$(MKDIR_P) kernel && $(CLANG) $(BPF_CFLAGS) $(BPF_CPPFLAGS) \
+		-c $(srcdir)/kernel/ecswitch.bpf.c -o $@
+
+# The stripped object drops DWARF; BTF and its line info stay.
+kernel/ecswitch.skel.h: kernel/ecswitch.bpf.o
+	$(AM_V_GEN)$(BPFTOOL) gen object kernel/ecswitch.stripped.o kernel/ecswitch.bpf.o && \
+		$(BPFTOOL) gen skeleton kernel/ecswitch.stripped.o name ecswitch_bpf > $@.tmp && mv $@.tmp $@
+
+BUILT_SOURCES += kernel/ecswitch.skel.h
+CLEANFILES += kernel/ecswitch.bpf.o kernel/ecswitch.stripped.o kernel/ecswitch.skel.h kernel/ecswitch.skel.h.tmp
