@@ -29,20 +29,24 @@ enum ecs_type {
 };
 
 struct ecs_param {
-	const char *name;    /* key in the JSON-RPC parameters, lower case with underscores */
+	const char *name; /* key in the JSON-RPC parameters, lower case with underscores */
 	enum ecs_type type;
 	const char *keyword; /* word before the value ("network"); NULL = positional */
 	bool optional;
-	uint64_t min, max;	/* ECS_TYPE_UINT */
-	const char *choices;	/* ECS_TYPE_CHOICE */
-	const char *meta;	/* how help shows the value ("VID") */
+	bool nullable;	     /* the word "none" is a value too: JSON null */
+	bool zero;	     /* ECS_TYPE_UINT: 0 is allowed beside [min, max] */
+	uint64_t min, max;   /* ECS_TYPE_UINT */
+	const char *choices; /* ECS_TYPE_CHOICE */
+	const char *meta;    /* how help shows the value ("VID") */
 };
 
-#define ECS_COMMAND_CONFIG (1u << 0) /* may stand in a configuration file; changes desired state */
+#define ECS_COMMAND_CONFIG (1u << 0) /* changes desired state; may stand in a configuration file   \
+				      */
 #define ECS_COMMAND_WRITE (1u << 1)  /* root only */
-#define ECS_COMMAND_LOCAL (1u << 2)  /* the CLI does it, with or without the daemon (check, version) */
+#define ECS_COMMAND_LOCAL (1u << 2)  /* the CLI does it, with or without the daemon */
 #define ECS_COMMAND_SCRIPT (1u << 3) /* the CLI reads the file and sends its parsed lines */
 #define ECS_COMMAND_STREAM (1u << 4) /* answers with notifications until the client leaves */
+#define ECS_COMMAND_SET (1u << 5)    /* needs at least one of its optional parameters */
 
 struct ecs_command {
 	const char *words;  /* "network add" */
@@ -75,12 +79,14 @@ int ecs_command_parse(int argc, char *const argv[], const struct ecs_command **o
  * ecs_params_check - validate parameters that came by JSON-RPC against the table
  *
  * Unknown keys, missing ones, wrong types and ranges are errors that name the key. "if_needed"
- * and "dry_run" (booleans) are allowed where they make sense. MACs are made canonical in place.
+ * (CONFIG commands) and "dry_run" (WRITE commands) are booleans. MACs are made canonical in place.
+ * SCRIPT commands have {"name", "commands"} instead of their path, and each of the commands, which
+ * must be CONFIG commands, is checked too.
  * Return: 0; -EINVAL.
  */
 int ecs_params_check(const struct ecs_command *command, json_t *params, struct ecs_err *err);
 
-/** ecs_command_format - a command line that parses back to @params (for save and dry runs), malloc'd. */
+/** ecs_command_format - a command line that parses back to @params (save, dry run), malloc'd. */
 char *ecs_command_format(const struct ecs_command *command, const json_t *params);
 
 /** ecs_command_synopsis - "network add NAME [uplink IF] [vlan VID]" into @buf. */

@@ -6,6 +6,8 @@
 #ifndef ECSWITCH_RPC_H
 #define ECSWITCH_RPC_H
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <jansson.h>
 #include <ecswitch/err.h>
 
@@ -41,6 +43,7 @@ json_t *ecs_rpc_error(json_t *id, int code, const char *text);
 json_t *ecs_rpc_event(json_t *params); /* notification with method "event" */
 
 /** ecs_instance_valid - an instance name: like a network's, shorter than 32. */
+bool ecs_instance_valid(const char *name);
 /** Paths of an instance, malloc'd: /run/ecswitch/NAME.sock and so on. */
 char *ecs_path_socket(const char *instance);
 char *ecs_path_lock(const char *instance);
