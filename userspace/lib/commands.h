@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <jansson.h>
 #include <ecswitch/err.h>
@@ -40,7 +41,8 @@ struct ecs_param {
 	const char *meta;    /* how help shows the value ("VID") */
 };
 
-#define ECS_COMMAND_CONFIG (1u << 0) /* changes desired state; may stand in a configuration file   \
+#define ECS_COMMAND_CONFIG                                                                         \
+	(1u << 0)		     /* changes desired state; may stand in a configuration file   \
 				      */
 #define ECS_COMMAND_WRITE (1u << 1)  /* root only */
 #define ECS_COMMAND_LOCAL (1u << 2)  /* the CLI does it, with or without the daemon */

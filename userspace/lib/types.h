@@ -23,9 +23,17 @@ int ecs_uint_parse(const char *text, uint64_t min, uint64_t max, uint64_t *out);
 bool ecs_ifname_valid(const char *text);
 /** ecs_name_valid - may name a network: [A-Za-z0-9][A-Za-z0-9_.-]*, shorter than ECS_NAME_MAX. */
 bool ecs_name_valid(const char *text);
-/** ecs_pattern_valid - a glob (fnmatch(3)) that some link name can match: no '/', no space. */
+/** ecs_pattern_valid - a glob (fnmatch(3)) that some link name can match: no '/', no space, shorter
+ * than ECS_PATTERN_MAX. */
 bool ecs_pattern_valid(const char *text);
 /** ecs_pattern_match - fnmatch(3) of a link's name. */
 bool ecs_pattern_match(const char *pattern, const char *name);
+
+/**
+ * ecs_text_clean - make a text fit to be printed on one line and to be a JSON string
+ *
+ * Control characters and what is no UTF-8 become '?', in place. Return: @text.
+ */
+char *ecs_text_clean(char *text);
 
 #endif

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The table of commands, and nothing else: the command line, the configuration file, JSON-RPC,
+ * completion and the manual are read from it.
+ */
+#include <string.h>
+
+#include <ecswitch/abi.h>
+
+#include "commands.h"
+
+/* Positional parameters. */
+#define P_NAME                                                                                     \
+	{                                                                                          \
+		.name = "name", .type = ECS_TYPE_NAME, .meta = "NAME"                              \
+	}
+#define P_PATTERN                                                                                  \
+	{                                                                                          \
+		.name = "pattern", .type = ECS_TYPE_PATTERN, .meta = "PATTERN"                     \
+	}
+#define P_MAC                                                                                      \
+	{                                                                                          \
+		.name = "mac", .type = ECS_TYPE_MAC, .meta = "MAC"                                 \
+	}
+#define P_IF(key)                                                                                  \
+	{                                                                                          \
+		.name = key, .type = ECS_TYPE_IFNAME, .meta = "IF"                                 \
+	}
+#define P_IF_OPT(key)                                                                              \
+	{                                                                                          \
+		.name = key, .type = ECS_TYPE_IFNAME, .meta = "IF", .optional = true               \
+	}
+#define P_FILE                                                                                     \
+	{                                                                                          \
+		.name = "path", .type = ECS_TYPE_PATH, .meta = "FILE"                              \
+	}
+#define P_FILE_OPT                                                                                 \
+	{                                                                                          \
+		.name = "path", .type = ECS_TYPE_PATH, .meta = "FILE", .optional = true            \
+	}
+
+/* Parameters after their keyword. */
+#define K_NETWORK                                                                                  \
+	{                                                                                          \
+		.name = "network", .type = ECS_TYPE_NAME, .keyword = "network", .meta = "NAME"     \
+	}
+#define K_NETWORK_OPT                                                                              \
+	{                                                                                          \
+		.name = "network", .type = ECS_TYPE_NAME, .keyword = "network", .meta = "NAME",    \
+		.optional = true                                                                   \
+	}
+#define K_PORT_OPT                                                                                 \
+	{                                                                                          \
+		.name = "port", .type = ECS_TYPE_IFNAME, .keyword = "port", .meta = "IF",          \
+		.optional = true                                                                   \
+	}
+#define K_KIND_OPT                                                                                 \
+	{                                                                                          \
+		.name = "kind", .type = ECS_TYPE_CHOICE, .keyword = "kind",                        \
+		.choices = "tap|veth|any", .optional = true                                        \
+	}
+#define K_ONEWAY_OPT                                                                               \
+	{                                                                                          \
+		.name = "oneway", .type = ECS_TYPE_FLAG, .keyword = "oneway", .optional = true     \
+	}
+
+/* Options of a network. */
+#define K_UPLINK_OPT                                                                               \
+	{                                                                                          \
+		.name = "uplink", .type = ECS_TYPE_IFNAME, .keyword = "uplink", .meta = "IF",      \
+		.optional = true, .nullable = true                                                 \
+	}
+#define K_VLAN_OPT                                                                                 \
+	{                                                                                          \
+		.name = "vlan", .type = ECS_TYPE_UINT, .keyword = "vlan", .meta = "VID", .min = 1, \
+		.max = 4094, .optional = true, .nullable = true                                    \
+	}
+#define K_AGEING_OPT                                                                               \
+	{                                                                                          \
+		.name = "ageing", .type = ECS_TYPE_UINT, .keyword = "ageing", .meta = "SEC",       \
+		.min = 10, .max = 86400, .zero = true, .optional = true                            \
+	}
+#define K_FDB_LIMIT_OPT                                                                            \
+	{                                                                                          \
+		.name = "fdb_limit", .type = ECS_TYPE_UINT, .keyword = "fdb-limit", .meta = "N",   \
+		.min = 1, .max = ECS_FDB_MAX, .zero = true, .optional = true                       \
+	}
+#define K_NETWORK_OPTIONS K_UPLINK_OPT, K_VLAN_OPT, K_AGEING_OPT, K_FDB_LIMIT_OPT
+
+#define READ 0
+#define WRITE ECS_COMMAND_WRITE
+#define CONFIG (ECS_COMMAND_CONFIG | ECS_COMMAND_WRITE)
+#define SCRIPT (ECS_COMMAND_SCRIPT | ECS_COMMAND_WRITE)
+
+/* clang-format off */
+const struct ecs_command ecs_commands[] = {
+	{"show", "show", READ, "show the whole switch at a glance", {}},
+
+	{"network list", "network.list", READ, "list the networks", {}},
+	{"network add", "network.add", CONFIG,
+	 "make a network: isolated, or bridged onto an uplink or one VLAN of it",
+	 {P_NAME, K_NETWORK_OPTIONS}},
+	{"network set", "network.set", CONFIG | ECS_COMMAND_SET, "change options of a network",
+	 {P_NAME, K_NETWORK_OPTIONS}},
+	{"network del", "network.del", CONFIG, "remove a network that nothing refers to", {P_NAME}},
+
+	{"match list", "match.list", READ, "list the rules that adopt links", {}},
+	{"match add", "match.add", CONFIG, "adopt every link whose name fits a glob into a network",
+	 {P_PATTERN, K_NETWORK, K_KIND_OPT}},
+	{"match del", "match.del", CONFIG, "remove a rule, and the ports that only it adopted",
+	 {P_PATTERN}},
+
+	{"port list", "port.list", READ, "list the ports", {}},
+	{"port show", "port.show", READ, "show one port", {P_IF("port")}},
+	{"port add", "port.add", CONFIG, "make a link a port of a network", {P_IF("port"), K_NETWORK}},
+	{"port set", "port.set", CONFIG, "move a port that was added into another network",
+	 {P_IF("port"), K_NETWORK}},
+	{"port del", "port.del", CONFIG, "release a port that was added", {P_IF("port")}},
+
+	{"patch list", "patch.list", READ, "list the patches", {}},
+	{"patch add", "patch.add", CONFIG, "send everything that one link receives out of another",
+	 {P_IF("a"), P_IF("b"), K_ONEWAY_OPT}},
+	{"patch del", "patch.del", CONFIG, "remove the patch of a link", {P_IF("a"), P_IF_OPT("b")}},
+
+	{"fdb list", "fdb.list", READ, "list the forwarding database", {K_NETWORK_OPT}},
+	{"fdb add", "fdb.add", CONFIG, "bind a MAC address to a port for good",
+	 {P_MAC, P_IF("port"), K_NETWORK_OPT}},
+	{"fdb del", "fdb.del", CONFIG, "remove a static entry", {P_MAC, K_NETWORK_OPT}},
+	{"fdb flush", "fdb.flush", WRITE, "forget learned entries", {K_NETWORK_OPT, K_PORT_OPT}},
+
+	{"stats", "stats", READ, "show what each port received and sent", {P_IF_OPT("port")}},
+	{"drops", "drops", READ, "show why and where frames were dropped", {P_IF_OPT("port")}},
+	{"monitor", "monitor", ECS_COMMAND_STREAM, "follow events until interrupted", {}},
+	{"metrics", "metrics", READ, "print all counters in the Prometheus text format", {}},
+	{"status", "status", READ, "show the daemon, its limits and its problems", {}},
+	{"version", "version", ECS_COMMAND_LOCAL, "show the version of the tool and of the daemon", {}},
+
+	{"apply", "apply", SCRIPT, "make the running state exactly what a file says, or change nothing",
+	 {P_FILE}},
+	{"batch", "batch", SCRIPT, "run the commands of a file (- reads stdin) as one transaction",
+	 {P_FILE}},
+	{"check", "check", ECS_COMMAND_LOCAL, "validate a file without the daemon", {P_FILE}},
+	{"save", "save", WRITE, "write the running state to the daemon's file, or to another",
+	 {P_FILE_OPT}},
+	{"reload", "reload", WRITE, "apply the daemon's file", {}},
+	{"detach", "detach", WRITE, "take down all that ecswitch made, and end the daemon", {}},
+	{},
+};
+/* clang-format on */
+
+const struct ecs_command *ecs_command_by_method(const char *method)
+{
+	for (const struct ecs_command *command = ecs_commands; command->words; command++)
+		if (!strcmp(command->method, method))
+			return command;
+	return NULL;
+}
