@@ -41,9 +41,7 @@ struct ecs_param {
 	const char *meta;    /* how help shows the value ("VID") */
 };
 
-#define ECS_COMMAND_CONFIG                                                                         \
-	(1u << 0)		     /* changes desired state; may stand in a configuration file   \
-				      */
+#define ECS_COMMAND_CONFIG (1u << 0) /* changes the desired state; may stand in a file */
 #define ECS_COMMAND_WRITE (1u << 1)  /* root only */
 #define ECS_COMMAND_LOCAL (1u << 2)  /* the CLI does it, with or without the daemon */
 #define ECS_COMMAND_SCRIPT (1u << 3) /* the CLI reads the file and sends its parsed lines */

@@ -8,7 +8,14 @@ userspace_lib_libecs_a_SOURCES = \
 	userspace/lib/client.h \
 	userspace/lib/commands.c \
 	userspace/lib/commands.h \
+	userspace/lib/config.c \
 	userspace/lib/config.h \
+	userspace/lib/config_dump.c \
+	userspace/lib/config_fdb.c \
+	userspace/lib/config_list.h \
+	userspace/lib/config_network.c \
+	userspace/lib/config_patch.c \
+	userspace/lib/config_port.c \
 	userspace/lib/format.c \
 	userspace/lib/grammar.c \
 	userspace/lib/grammar.h \
