@@ -1,11 +1,15 @@
 # The BPF object and the skeleton that embeds it.
 bpf_sources = \
 	kernel/ecswitch.bpf.c \
+	kernel/count.h \
 	kernel/maps.h \
+	kernel/output.h \
 	kernel/pkt.h \
+	kernel/vlan.h \
 	kernel/stages/emit.h \
 	kernel/stages/guard.h \
 	kernel/stages/learn.h \
+	kernel/stages/mark.h \
 	kernel/stages/parse.h \
 	kernel/stages/patch.h \
 	kernel/stages/port.h \

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * patch: a wire between two links. Everything goes to the other end as it is, tags and
+ * link-local multicast included, and nothing is learned.
+ */
+#ifndef ECS_STAGE_PATCH_H
+#define ECS_STAGE_PATCH_H
+
+#include "../maps.h"
+
+/* The host holds an address here: its own frames stay, and it hears what all should hear. */
+static __noinline enum ecs_verdict patch_addressed(struct ecs_pkt *pkt)
+{
+	if (ecs_mac_word(pkt->dst.mac) == ecs_mac_word(pkt->in->mac) || !pkt->out)
+		return ECS_PASS;
+	return ecs_mac_multicast(&pkt->dst) ? ECS_COPY : ECS_FORWARD;
+}
+
+static __noinline enum ecs_verdict ecs_patch(struct __sk_buff *skb, struct ecs_pkt *pkt)
+{
+	struct ecs_patch *patch;
+
+	if (!pkt->patched)
+		return ECS_CONTINUE;
+	patch = bpf_map_lookup_elem(&ecs_patches, &pkt->ifindex);
+	if (patch) {
+		pkt->via = ECS_VIA_PATCH;
+		pkt->out_ifindex = patch->ifindex;
+		pkt->out = ecs_port_find(patch->ifindex, 0);
+	}
+	if (pkt->in->flags & ECS_PORT_ADDRESSED)
+		return patch_addressed(pkt);
+	return pkt->out ? ECS_FORWARD : ecs_drop(pkt, ECS_DROP_OUTPUT);
+}
+
+#endif
