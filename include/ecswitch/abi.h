@@ -18,10 +18,10 @@
 #define ECS_FDB_MIN 64
 #define ECS_FDB_MAX 1048576
 #define ECS_PATCHES_MAX 4096
-#define ECS_DROPS_MAX 32768	   /* (slot, reason) pairs that have a counter */
+#define ECS_DROPS_MAX 32768 /* (slot, reason) pairs that have a counter */
 #define ECS_EVENTS_BYTES (256 * 1024)
-#define ECS_NAME_MAX 32		   /* of a network, with the terminating zero */
-#define ECS_IFNAME_MAX 16	   /* IFNAMSIZ */
+#define ECS_NAME_MAX 32	  /* of a network, with the terminating zero */
+#define ECS_IFNAME_MAX 16 /* IFNAMSIZ */
 
 /* skb->mark of a frame between two hooks of one uplink; cleared by the second hook. */
 #define ECS_MARK_TO_HOST 0xec5c0001u /* set by from_vm, cleared by from_uplink */
@@ -36,12 +36,12 @@ enum ecs_role {
 
 /* Flags of struct ecs_port. The first group steers the data path, the second is the
  * daemon's memory of what it must undo, kept here because the pinned map outlives it. */
-#define ECS_PORT_PEER (1u << 0)	      /* veth with its peer in another netns: bpf_redirect_peer */
-#define ECS_PORT_DOWN (1u << 1)	      /* last seen without carrier: a hint, see stages/emit.h */
-#define ECS_PORT_PATCHED (1u << 2)    /* look into ecs_patches */
-#define ECS_PORT_ADDRESSED (1u << 3)  /* the host holds a global address here: it comes first */
-#define ECS_PORT_CAST (1u << 4)	      /* reserved: look into ecs_streams */
-#define ECS_PORT_NAT (1u << 5)	      /* reserved: the nat stage wants this port's packets */
+#define ECS_PORT_PEER (1u << 0)		/* veth with its peer in another netns: bpf_redirect_peer */
+#define ECS_PORT_DOWN (1u << 1)		/* last seen without carrier: a hint, see stages/emit.h */
+#define ECS_PORT_PATCHED (1u << 2)	/* look into ecs_patches */
+#define ECS_PORT_ADDRESSED (1u << 3)	/* the host holds a global address here: it comes first */
+#define ECS_PORT_CAST (1u << 4)		/* reserved: look into ecs_streams */
+#define ECS_PORT_NAT (1u << 5)		/* reserved: the nat stage wants this port's packets */
 #define ECS_PORT_OWN_CLSACT (1u << 16)	/* we created the clsact qdisc */
 #define ECS_PORT_OWN_PROMISC (1u << 17) /* we set IFF_PROMISC */
 #define ECS_PORT_OWN_LRO (1u << 18)	/* we switched LRO off */

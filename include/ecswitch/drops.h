@@ -23,7 +23,7 @@ enum ecs_drop {
 #define X(name, text) ECS_DROP_##name,
 	ECS_DROPS(X)
 #undef X
-	ECS_DROP_COUNT,
+		ECS_DROP_COUNT,
 };
 
 #endif

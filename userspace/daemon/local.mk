@@ -1,0 +1,46 @@
+sbin_PROGRAMS += ecswitchd
+
+ecswitchd_SOURCES = \
+	userspace/daemon/adopt.c \
+	userspace/daemon/ageing.c \
+	userspace/daemon/apply.c \
+	userspace/daemon/apply.h \
+	userspace/daemon/change.c \
+	userspace/daemon/daemon.h \
+	userspace/daemon/datapath.c \
+	userspace/daemon/datapath.h \
+	userspace/daemon/desired.c \
+	userspace/daemon/desired.h \
+	userspace/daemon/detach.c \
+	userspace/daemon/dispatch.c \
+	userspace/daemon/dispatch.h \
+	userspace/daemon/events.c \
+	userspace/daemon/events.h \
+	userspace/daemon/follow.c \
+	userspace/daemon/handle.h \
+	userspace/daemon/handle_conf.c \
+	userspace/daemon/handle_fdb.c \
+	userspace/daemon/handle_network.c \
+	userspace/daemon/handle_patch.c \
+	userspace/daemon/handle_port.c \
+	userspace/daemon/handle_show.c \
+	userspace/daemon/handle_stats.c \
+	userspace/daemon/main.c \
+	userspace/daemon/methods.c \
+	userspace/daemon/observed.c \
+	userspace/daemon/observed.h \
+	userspace/daemon/plan.c \
+	userspace/daemon/plan.h \
+	userspace/daemon/problems.c \
+	userspace/daemon/problems.h \
+	userspace/daemon/reconcile.c \
+	userspace/daemon/running.c \
+	userspace/daemon/server.c \
+	userspace/daemon/server.h \
+	userspace/daemon/state.c \
+	userspace/daemon/state.h
+nodist_ecswitchd_SOURCES = kernel/ecswitch.skel.h
+ecswitchd_CFLAGS = $(AM_CFLAGS) $(LIBBPF_CFLAGS) $(LIBNL_CFLAGS) $(LIBMNL_CFLAGS) \
+	$(LIBSYSTEMD_CFLAGS) $(JANSSON_CFLAGS)
+ecswitchd_LDADD = netlink/libecsnl.a userspace/lib/libecs.a $(LIBBPF_LIBS) $(LIBNL_LIBS) \
+	$(LIBMNL_LIBS) $(LIBSYSTEMD_LIBS) $(JANSSON_LIBS)

@@ -1,0 +1,363 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Runs the operations of a plan in phases, so that one pass over the FDB serves all flushes
+ * and a few system calls serve the hooks of any number of links.
+ */
+#include "apply.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <ecswitch/cleanup.h>
+
+static void run_maps(const struct ecs_applier *a, struct ecs_plan *plan, bool removals);
+static void run_flushes(const struct ecs_applier *a, struct ecs_plan *plan);
+static void run_filter_dels(const struct ecs_applier *a, struct ecs_plan *plan);
+static void run_clsact_dels(const struct ecs_applier *a, struct ecs_plan *plan);
+static void run_clsact_adds(const struct ecs_applier *a, struct ecs_plan *plan,
+			    struct ecs_state *want);
+static void run_filter_sets(const struct ecs_applier *a, struct ecs_plan *plan);
+static void run_links(const struct ecs_applier *a, struct ecs_plan *plan, struct ecs_state *want);
+static int count_failures(const struct ecs_plan *plan);
+
+int ecs_apply(const struct ecs_applier *applier, struct ecs_plan *plan, struct ecs_state *want)
+{
+	run_maps(applier, plan, true);
+	run_filter_dels(applier, plan);
+	run_clsact_dels(applier, plan);
+	run_flushes(applier, plan);
+	run_maps(applier, plan, false);
+	run_links(applier, plan, want);
+	run_clsact_adds(applier, plan, want);
+	run_filter_sets(applier, plan);
+	return count_failures(plan);
+}
+
+static bool is_removal(enum ecs_op_verb verb)
+{
+	return verb < ECS_OP_PORT_SET;
+}
+
+static int map_op(const struct ecs_applier *a, const struct ecs_op *op)
+{
+	static const struct ecs_flood_member nobody;
+
+	switch (op->verb) {
+	case ECS_OP_PATCH_DEL:
+		return ecs_datapath_patch_del(a->dp, op->ifindex);
+	case ECS_OP_PATCH_SET:
+		return ecs_datapath_patch_set(a->dp, op->ifindex, &op->patch);
+	case ECS_OP_FLOOD_CLEAR:
+		return ecs_datapath_flood_set(a->dp, op->network, op->place, &nobody);
+	case ECS_OP_FLOOD_SET:
+		return ecs_datapath_flood_set(a->dp, op->network, op->place, &op->member);
+	case ECS_OP_PORT_DEL:
+		return ecs_datapath_port_del(a->dp, &op->key);
+	case ECS_OP_PORT_SET:
+		return ecs_datapath_port_set(a->dp, &op->key, &op->port);
+	case ECS_OP_NETWORK_SET:
+		return ecs_datapath_network_set(a->dp, op->network, &op->record);
+	case ECS_OP_FDB_STATIC_DEL:
+		return ecs_datapath_fdb_del(a->dp, &op->fdb.key);
+	case ECS_OP_FDB_STATIC_SET:
+		return ecs_datapath_fdb_static_set(a->dp, &op->fdb.key, op->fdb.ifindex,
+						   op->fdb.flags);
+	default:
+		return 0;
+	}
+}
+
+/* What is to be removed and is not there, or whose link has gone, is done. */
+static int forgive(int result)
+{
+	return result == -ENOENT || result == -ENODEV || result == -EINVAL ? 0 : result;
+}
+
+static void run_maps(const struct ecs_applier *a, struct ecs_plan *plan, bool removals)
+{
+	for (size_t i = 0; i < plan->count; i++) {
+		struct ecs_op *op = &plan->ops[i];
+
+		if (is_removal(op->verb) != removals)
+			continue;
+		op->result = map_op(a, op);
+		if (removals)
+			op->result = forgive(op->result);
+		if (op->result < 0)
+			snprintf(op->text, sizeof(op->text), "map write: %s",
+				 strerror(-op->result));
+	}
+}
+
+struct flush {
+	uint32_t *ports; /* sorted */
+	size_t count;
+	bool networks[ECS_NETWORKS_MAX + 1];
+};
+
+static int compare_u32(const void *a, const void *b)
+{
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+static bool is_flushed(const struct ecs_fdb_key *key, const struct ecs_fdb_entry *entry, void *ctx)
+{
+	const struct flush *flush = ctx;
+
+	if (key->network > ECS_NETWORKS_MAX || flush->networks[key->network])
+		return true;
+	if (entry->flags & ECS_FDB_STATIC)
+		return false; /* those are planned for one by one */
+	return bsearch(&entry->ifindex, flush->ports, flush->count, sizeof(*flush->ports),
+		       compare_u32);
+}
+
+static void run_flushes(const struct ecs_applier *a, struct ecs_plan *plan)
+{
+	ECS_FREE uint32_t *ports = calloc(plan->count + 1, sizeof(*ports));
+	struct flush flush = {.ports = ports};
+	bool any = false;
+	int r;
+
+	for (size_t i = 0; i < plan->count && ports; i++) {
+		struct ecs_op *op = &plan->ops[i];
+
+		if (op->verb == ECS_OP_FDB_FLUSH_PORT)
+			ports[flush.count++] = op->ifindex;
+		else if (op->verb == ECS_OP_FDB_FLUSH_NETWORK)
+			flush.networks[op->network] = true;
+		else if (op->verb == ECS_OP_SLOT_CLEAR)
+			op->result = ecs_datapath_slot_clear(a->dp, op->slot);
+		else
+			continue;
+		any = true;
+	}
+	if (!any)
+		return;
+	qsort(ports, flush.count, sizeof(*ports), compare_u32);
+	r = ecs_datapath_fdb_walk(a->dp, is_flushed, &flush);
+	for (size_t i = 0; i < plan->count && r < 0; i++)
+		if (plan->ops[i].verb == ECS_OP_FDB_FLUSH_PORT)
+			plan->ops[i].result = r;
+}
+
+static const char *prog_word(enum ecs_prog prog)
+{
+	return prog == ECS_PROG_FROM_VM	      ? "from_vm"
+	       : prog == ECS_PROG_FROM_UPLINK ? "from_uplink"
+					      : "to_uplink";
+}
+
+void ecs_filter_name(char name[ECS_FILTER_NAME_MAX], const char *instance, enum ecs_prog prog)
+{
+	snprintf(name, ECS_FILTER_NAME_MAX, "ecswitch:%s:%s", instance, prog_word(prog));
+}
+
+bool ecs_filter_is_ours(const struct ecs_filter *filter, const char *instance)
+{
+	char prefix[ECS_FILTER_NAME_MAX];
+	int len = snprintf(prefix, sizeof(prefix), "ecswitch:%s:", instance);
+
+	return filter->pref == ECS_FILTER_PREF && !strncmp(filter->name, prefix, len);
+}
+
+/* Runs the operations of one verb as one batch and hands the results back. */
+static void run_tc(const struct ecs_applier *a, struct ecs_plan *plan, enum ecs_op_verb verb,
+		   enum ecs_tc_verb tc_verb)
+{
+	ECS_FREE struct ecs_tc_op *tc = calloc(plan->count + 1, sizeof(*tc));
+	ECS_FREE struct ecs_op **from = calloc(plan->count + 1, sizeof(*from));
+	static char names[ECS_PROG_TO_UPLINK + 1][ECS_FILTER_NAME_MAX];
+	struct ecs_err err = {};
+	size_t n = 0;
+
+	for (int prog = ECS_PROG_FROM_VM; prog <= ECS_PROG_TO_UPLINK; prog++)
+		ecs_filter_name(names[prog], a->instance, prog);
+	for (size_t i = 0; tc && from && i < plan->count; i++) {
+		struct ecs_op *op = &plan->ops[i];
+
+		if (op->verb != verb || op->result < 0)
+			continue;
+		from[n] = op;
+		tc[n++] = (struct ecs_tc_op){
+			.verb = tc_verb,
+			.ifindex = op->ifindex,
+			.hook = op->hook,
+			.prog_fd = ecs_datapath_prog_fd(a->dp, op->prog),
+			.name = names[op->prog],
+		};
+	}
+	if (!n || ecs_tc_run(a->nl, tc, n, &err) == 0)
+		return;
+	for (size_t i = 0; i < n; i++) {
+		from[i]->result = err.text[0] && !tc[i].result ? -EIO : tc[i].result;
+		snprintf(from[i]->text, sizeof(from[i]->text), "%s",
+			 tc[i].text[0] ? tc[i].text
+			 : err.text[0] ? err.text
+				       : strerror(-tc[i].result));
+	}
+}
+
+static void run_filter_dels(const struct ecs_applier *a, struct ecs_plan *plan)
+{
+	run_tc(a, plan, ECS_OP_FILTER_DEL, ECS_TC_FILTER_DEL);
+	for (size_t i = 0; i < plan->count; i++)
+		if (plan->ops[i].verb == ECS_OP_FILTER_DEL)
+			plan->ops[i].result = forgive(plan->ops[i].result);
+}
+
+static void note_filter(const struct ecs_filter *filter, void *ctx)
+{
+	(void)filter;
+	*(bool *)ctx = true;
+}
+
+/* A clsact of ours that others hang filters on stays, as theirs. */
+static void run_clsact_dels(const struct ecs_applier *a, struct ecs_plan *plan)
+{
+	for (size_t i = 0; i < plan->count; i++) {
+		struct ecs_op *op = &plan->ops[i];
+		bool in_use = false;
+
+		if (op->verb != ECS_OP_CLSACT_DEL)
+			continue;
+		ecs_filter_list(a->nl, op->ifindex, ECS_HOOK_INGRESS, note_filter, &in_use, NULL);
+		ecs_filter_list(a->nl, op->ifindex, ECS_HOOK_EGRESS, note_filter, &in_use, NULL);
+		op->result = in_use ? -EBUSY : 0;
+	}
+	run_tc(a, plan, ECS_OP_CLSACT_DEL, ECS_TC_CLSACT_DEL);
+	for (size_t i = 0; i < plan->count; i++)
+		if (plan->ops[i].verb == ECS_OP_CLSACT_DEL)
+			plan->ops[i].result =
+				plan->ops[i].result == -EBUSY ? 0 : forgive(plan->ops[i].result);
+}
+
+static void remember(const struct ecs_applier *a, struct ecs_state *want, uint32_t ifindex,
+		     uint32_t flag)
+{
+	struct ecs_state_port *port = ecs_state_port_get(want, ifindex);
+	struct ecs_port_key key = {.ifindex = ifindex};
+
+	if (!port)
+		return;
+	port->port.flags |= flag;
+	ecs_datapath_port_set(a->dp, &key, &port->port);
+}
+
+static void run_link(const struct ecs_applier *a, struct ecs_op *op, struct ecs_state *want)
+{
+	struct ecs_err err = {};
+	bool on = false;
+
+	switch (op->verb) {
+	case ECS_OP_PROMISC_OFF:
+		op->result = forgive(ecs_link_set_promisc(a->nl, op->ifindex, false, &err));
+		break;
+	case ECS_OP_PROMISC_ON:
+		op->result = ecs_link_set_promisc(a->nl, op->ifindex, true, &err);
+		break;
+	case ECS_OP_LRO_ON:
+		op->result = forgive(ecs_lro_set(a->nl, op->name, true, &err));
+		break;
+	case ECS_OP_LRO_OFF:
+		if (ecs_lro_get(a->nl, op->name, &on, NULL) < 0 || !on)
+			break; /* most drivers have none */
+		op->result = ecs_lro_set(a->nl, op->name, false, &err);
+		if (op->result == 0)
+			remember(a, want, op->ifindex, ECS_PORT_OWN_LRO);
+		break;
+	default:
+		return;
+	}
+	if (op->result < 0)
+		snprintf(op->text, sizeof(op->text), "%s", err.text);
+}
+
+static void run_links(const struct ecs_applier *a, struct ecs_plan *plan, struct ecs_state *want)
+{
+	for (size_t i = 0; i < plan->count; i++)
+		run_link(a, &plan->ops[i], want);
+}
+
+struct owner {
+	const char *instance;
+	char other[ECS_FILTER_NAME_MAX];
+};
+
+static void note_owner(const struct ecs_filter *filter, void *ctx)
+{
+	struct owner *owner = ctx;
+
+	if (filter->pref == ECS_FILTER_PREF && !ecs_filter_is_ours(filter, owner->instance))
+		snprintf(owner->other, sizeof(owner->other), "%s",
+			 filter->name[0] ? filter->name : filter->kind);
+}
+
+/* Another instance's port, or a stranger's filter at our preference: hands off. */
+static void refuse_owned(const struct ecs_applier *a, struct ecs_op *op)
+{
+	struct owner owner = {.instance = a->instance};
+
+	ecs_filter_list(a->nl, op->ifindex, ECS_HOOK_INGRESS, note_owner, &owner, NULL);
+	ecs_filter_list(a->nl, op->ifindex, ECS_HOOK_EGRESS, note_owner, &owner, NULL);
+	if (!owner.other[0])
+		return;
+	op->result = -EBUSY;
+	snprintf(op->text, sizeof(op->text),
+		 "the filter \"%s\" is there already; remove the link from that switch first",
+		 owner.other);
+}
+
+static void run_clsact_adds(const struct ecs_applier *a, struct ecs_plan *plan,
+			    struct ecs_state *want)
+{
+	run_tc(a, plan, ECS_OP_CLSACT_ADD, ECS_TC_CLSACT_ADD);
+	for (size_t i = 0; i < plan->count; i++) {
+		struct ecs_op *op = &plan->ops[i];
+
+		if (op->verb != ECS_OP_CLSACT_ADD)
+			continue;
+		if (op->result == 0) {
+			remember(a, want, op->ifindex, ECS_PORT_OWN_CLSACT);
+		} else if (op->result == -EEXIST) {
+			op->result = 0;
+			refuse_owned(a, op);
+		}
+	}
+}
+
+/* The filters of a link whose clsact could not be had would only repeat its error. */
+static void inherit_failure(struct ecs_plan *plan)
+{
+	int result = 0;
+	uint32_t ifindex = 0;
+
+	for (size_t i = 0; i < plan->count; i++) {
+		struct ecs_op *op = &plan->ops[i];
+
+		if (op->verb == ECS_OP_CLSACT_ADD) {
+			result = op->result;
+			ifindex = op->ifindex;
+		} else if (op->verb == ECS_OP_FILTER_SET && op->ifindex == ifindex && result < 0) {
+			op->result = result;
+		}
+	}
+}
+
+static void run_filter_sets(const struct ecs_applier *a, struct ecs_plan *plan)
+{
+	inherit_failure(plan);
+	run_tc(a, plan, ECS_OP_FILTER_SET, ECS_TC_FILTER_REPLACE);
+}
+
+static int count_failures(const struct ecs_plan *plan)
+{
+	int n = 0;
+
+	for (size_t i = 0; i < plan->count; i++)
+		n += plan->ops[i].result < 0;
+	return n;
+}

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The daemon's one object, and what its parts ask of each other. main.c makes it; reconcile.c
+ * keeps the switch as the configuration says; server.c and the handle_*.c files let people in.
+ */
+#ifndef ECSWITCH_DAEMON_H
+#define ECSWITCH_DAEMON_H
+
+#include <stdbool.h>
+#include <time.h>
+#include <systemd/sd-event.h>
+
+#include "datapath.h"
+#include "netlink/watch.h"
+#include "observed.h"
+#include "problems.h"
+#include "state.h"
+#include "userspace/lib/config.h"
+
+struct ecs_server;
+
+struct ecs_options {
+	const char *instance;
+	const char *config_path; /* given by -c, or NULL */
+	uint32_t fdb_size;
+	int netlink_buffer; /* bytes, 0 = default */
+	bool detach;
+};
+
+struct ecs_daemon {
+	struct ecs_options options;
+	char *config_path, *socket_path, *pins_path, *running_path;
+	time_t started;
+
+	sd_event *event;
+	sd_event_source *reconcile, *retry, *ageing;
+	unsigned int retry_s;
+	bool config_default; /* no file: the uplink follows from the default route */
+
+	struct ecs_nl *nl;
+	struct ecs_watch *watch;
+	struct ecs_datapath *dp;
+	struct ecs_server *server;
+
+	struct ecs_config *config;
+	struct ecs_observed observed;
+	struct ecs_state have;
+	struct ecs_problems problems;
+};
+
+/* reconcile.c */
+
+/** ecs_reconcile_open - load what an earlier daemon left and subscribe to the kernel. */
+int ecs_reconcile_open(struct ecs_daemon *d, struct ecs_err *err);
+/** ecs_reconcile_request - have the switch brought in line, soon and once for many requests. */
+void ecs_reconcile_request(struct ecs_daemon *d);
+/** ecs_reconcile_now - the same at once, so that an answer can tell the result. */
+void ecs_reconcile_now(struct ecs_daemon *d);
+/** ecs_reconcile_preview - new JSON array: what a configuration would change. NULL: no memory. */
+json_t *ecs_reconcile_preview(struct ecs_daemon *d, const struct ecs_config *config);
+
+/* follow.c */
+
+/** ecs_follow_open - subscribe to links, addresses, routes and tc, then read them all. */
+int ecs_follow_open(struct ecs_daemon *d, struct ecs_err *err);
+void ecs_follow_close(struct ecs_daemon *d);
+
+/* adopt.c */
+
+/** ecs_adopt - read what an earlier daemon left in the maps and on the hooks into d->have. */
+int ecs_adopt(struct ecs_daemon *d, struct ecs_err *err);
+
+/* ageing.c */
+
+/** ecs_ageing_open - delete idle learned entries from time to time, while there are any. */
+int ecs_ageing_open(struct ecs_daemon *d);
+/** ecs_ageing_wake - an entry was learned, or an ageing time changed. */
+void ecs_ageing_wake(struct ecs_daemon *d);
+
+/* detach.c */
+
+/** ecs_detach - take down everything that this instance made. Return: 0 or -errno. */
+int ecs_detach(struct ecs_daemon *d, struct ecs_err *err);
+
+/* running.c */
+
+/** ecs_config_start - the configuration to begin with: what was running if the file has not
+ * changed since, the file, or the built-in default. */
+int ecs_config_start(struct ecs_daemon *d, bool adopted, struct ecs_err *err);
+/** ecs_config_load_file - parse and build; @out is new. Return: 0; -ENOENT; -EINVAL. */
+int ecs_config_load_file(const char *path, struct ecs_config **out, struct ecs_err *err);
+/** ecs_config_save - write as a command file, atomically. Return: 0 or -errno. */
+int ecs_config_save(const struct ecs_config *config, const char *path, const char *header,
+		    struct ecs_err *err);
+/** ecs_running_save - remember the running configuration for the next daemon. */
+void ecs_running_save(struct ecs_daemon *d);
+
+#endif

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The loaded BPF object and its pinned maps. The only place that knows libbpf; takes no
+ * decision and never logs.
+ */
+#ifndef ECSWITCH_DATAPATH_H
+#define ECSWITCH_DATAPATH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <ecswitch/abi.h>
+#include <ecswitch/drops.h>
+#include <ecswitch/err.h>
+
+struct ecs_datapath;
+
+enum ecs_prog {
+	ECS_PROG_NONE = 0,
+	ECS_PROG_FROM_VM,
+	ECS_PROG_FROM_UPLINK,
+	ECS_PROG_TO_UPLINK,
+};
+
+/**
+ * ecs_datapath_open - load the programs, on the pinned maps of an earlier daemon if there are any
+ * @pins:     folder on a bpffs for the maps; made if needed
+ * @fdb_size: entries of the FDB; a pinned FDB of another size is moved over
+ * @adopted:  out: maps of an earlier daemon were found and are in use
+ *
+ * Return: 0; -EPERM, -ENOTSUP, -errno with the remedy in @err.
+ */
+int ecs_datapath_open(struct ecs_datapath **out, const char *pins, uint32_t fdb_size, bool *adopted,
+		      struct ecs_err *err);
+/** ecs_datapath_close - free it; maps, pins and attached programs stay and forward on. */
+void ecs_datapath_close(struct ecs_datapath *dp);
+/** ecs_datapath_unpin - remove the pinned maps and their folder. Return: 0 or -errno. */
+int ecs_datapath_unpin(const char *pins, struct ecs_err *err);
+/** ecs_datapath_exists - whether an instance has pinned maps. */
+bool ecs_datapath_exists(const char *pins);
+
+int ecs_datapath_prog_fd(const struct ecs_datapath *dp, enum ecs_prog prog);
+uint32_t ecs_datapath_fdb_size(const struct ecs_datapath *dp);
+
+/* Map writes. Return: 0; -ENOENT when a key to delete is not there; -errno. */
+int ecs_datapath_port_set(struct ecs_datapath *dp, const struct ecs_port_key *key,
+			  const struct ecs_port *port);
+int ecs_datapath_port_del(struct ecs_datapath *dp, const struct ecs_port_key *key);
+int ecs_datapath_network_set(struct ecs_datapath *dp, uint16_t id, const struct ecs_network *net);
+int ecs_datapath_flood_set(struct ecs_datapath *dp, uint16_t network, uint32_t place,
+			   const struct ecs_flood_member *member);
+int ecs_datapath_patch_set(struct ecs_datapath *dp, uint32_t ifindex,
+			   const struct ecs_patch *patch);
+int ecs_datapath_patch_del(struct ecs_datapath *dp, uint32_t ifindex);
+
+/** ecs_datapath_fdb_static_set - add a static entry, or turn a learned one into it. */
+int ecs_datapath_fdb_static_set(struct ecs_datapath *dp, const struct ecs_fdb_key *key,
+				uint32_t ifindex, uint32_t flags);
+int ecs_datapath_fdb_del(struct ecs_datapath *dp, const struct ecs_fdb_key *key);
+
+/**
+ * ecs_datapath_fdb_walk - visit every entry
+ * @fn: returns true to have the entry deleted
+ *
+ * Entries that change meanwhile may be seen or not. Cost: one pass over the map in batches.
+ * Return: number of deleted entries; -errno.
+ */
+int ecs_datapath_fdb_walk(struct ecs_datapath *dp,
+			  bool (*fn)(const struct ecs_fdb_key *key,
+				     const struct ecs_fdb_entry *entry, void *ctx),
+			  void *ctx);
+/** ecs_datapath_fdb_used - entries of a network, or of the whole table (0). */
+uint32_t ecs_datapath_fdb_used(const struct ecs_datapath *dp, uint16_t network);
+
+/** ecs_datapath_stats - a slot's counters, summed over the CPUs. Return: 0 or -errno. */
+int ecs_datapath_stats(const struct ecs_datapath *dp, uint32_t slot, struct ecs_port_stats *out);
+/** ecs_datapath_drops - visit every (slot, reason) that has dropped. Return: 0 or -errno. */
+int ecs_datapath_drops(const struct ecs_datapath *dp,
+		       void (*fn)(const struct ecs_drop_key *key,
+				  const struct ecs_drop_count *count, void *ctx),
+		       void *ctx);
+/** ecs_datapath_slot_clear - forget a slot's counters before another port takes it. */
+int ecs_datapath_slot_clear(struct ecs_datapath *dp, uint32_t slot);
+
+/* Reading back what an earlier daemon left. @fn gets copies. Return: 0 or -errno. */
+int ecs_datapath_ports(const struct ecs_datapath *dp,
+		       void (*fn)(const struct ecs_port_key *key, const struct ecs_port *port,
+				  void *ctx),
+		       void *ctx);
+int ecs_datapath_patches(const struct ecs_datapath *dp,
+			 void (*fn)(uint32_t ifindex, const struct ecs_patch *patch, void *ctx),
+			 void *ctx);
+int ecs_datapath_network(const struct ecs_datapath *dp, uint16_t id, struct ecs_network *out);
+int ecs_datapath_flood(const struct ecs_datapath *dp, uint16_t network, uint32_t place,
+		       struct ecs_flood_member *out);
+
+/** ecs_datapath_events_open - follow the ring buffer; @fn is called by _events_dispatch().
+ * Return: descriptor to poll, owned by @dp; -errno. */
+int ecs_datapath_events_open(struct ecs_datapath *dp,
+			     void (*fn)(const struct ecs_event *event, void *ctx), void *ctx);
+int ecs_datapath_events_dispatch(struct ecs_datapath *dp);
+
+/** ecs_clock_ns - CLOCK_MONOTONIC_COARSE, the data path's clock. */
+uint64_t ecs_clock_ns(void);
+
+#endif

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * From the configuration and the links that exist to the state that the switch should be in:
+ * who is a port, in which network and role, and who waits for what. Makes no system call.
+ */
+#ifndef ECSWITCH_DESIRED_H
+#define ECSWITCH_DESIRED_H
+
+#include "observed.h"
+#include "state.h"
+#include "userspace/lib/config.h"
+
+/**
+ * ecs_desired_make - compute the wanted state
+ * @config:   what the operator asked for
+ * @observed: the links and addresses that exist
+ * @have:     the state now: ids, slots and places of what stays are kept
+ * @want:     filled; free with ecs_state_free()
+ *
+ * Return: 0; -ENOMEM.
+ */
+int ecs_desired_make(const struct ecs_config *config, const struct ecs_observed *observed,
+		     const struct ecs_state *have, struct ecs_state *want);
+
+#endif

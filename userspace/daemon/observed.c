@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The table of links and addresses as last heard from the kernel. */
+#include "observed.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <linux/rtnetlink.h>
+
+/* Index of the first link whose ifindex is not below @ifindex. */
+static size_t link_place(const struct ecs_observed *observed, uint32_t ifindex)
+{
+	size_t low = 0, high = observed->count;
+
+	while (low < high) {
+		size_t mid = low + (high - low) / 2;
+
+		if (observed->links[mid].ifindex < ifindex)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low;
+}
+
+void ecs_observed_free(struct ecs_observed *observed)
+{
+	free(observed->links);
+	free(observed->addressed);
+	*observed = (struct ecs_observed){};
+}
+
+int ecs_observed_link_set(struct ecs_observed *observed, const struct ecs_link *link)
+{
+	size_t at = link_place(observed, link->ifindex);
+
+	if (at < observed->count && observed->links[at].ifindex == link->ifindex) {
+		observed->links[at] = *link;
+		return 0;
+	}
+	if (observed->count == observed->room) {
+		size_t room = observed->room ? observed->room * 2 : 64;
+		void *links = reallocarray(observed->links, room, sizeof(*observed->links));
+
+		if (!links)
+			return -ENOMEM;
+		observed->links = links;
+		observed->room = room;
+	}
+	memmove(&observed->links[at + 1], &observed->links[at],
+		(observed->count - at) * sizeof(*observed->links));
+	observed->links[at] = *link;
+	observed->count++;
+	return 0;
+}
+
+bool ecs_observed_link_del(struct ecs_observed *observed, uint32_t ifindex)
+{
+	size_t at = link_place(observed, ifindex);
+
+	if (at == observed->count || observed->links[at].ifindex != ifindex)
+		return false;
+	observed->count--;
+	memmove(&observed->links[at], &observed->links[at + 1],
+		(observed->count - at) * sizeof(*observed->links));
+	return true;
+}
+
+void ecs_observed_clear_links(struct ecs_observed *observed)
+{
+	observed->count = 0;
+}
+
+void ecs_observed_clear_addrs(struct ecs_observed *observed)
+{
+	observed->addressed_count = 0;
+}
+
+int ecs_observed_addr_add(struct ecs_observed *observed, const struct ecs_addr *addr)
+{
+	if (addr->scope != RT_SCOPE_UNIVERSE && addr->scope != RT_SCOPE_SITE)
+		return 0;
+	if (ecs_observed_addressed(observed, addr->ifindex))
+		return 0;
+	if (observed->addressed_count == observed->addressed_room) {
+		size_t room = observed->addressed_room ? observed->addressed_room * 2 : 16;
+		void *list = reallocarray(observed->addressed, room, sizeof(*observed->addressed));
+
+		if (!list)
+			return -ENOMEM;
+		observed->addressed = list;
+		observed->addressed_room = room;
+	}
+	observed->addressed[observed->addressed_count++] = addr->ifindex;
+	return 0;
+}
+
+const struct ecs_link *ecs_observed_by_index(const struct ecs_observed *observed, uint32_t ifindex)
+{
+	size_t at = link_place(observed, ifindex);
+
+	if (at == observed->count || observed->links[at].ifindex != ifindex)
+		return NULL;
+	return &observed->links[at];
+}
+
+const struct ecs_link *ecs_observed_by_name(const struct ecs_observed *observed, const char *name)
+{
+	for (size_t i = 0; i < observed->count; i++)
+		if (!strcmp(observed->links[i].name, name))
+			return &observed->links[i];
+	return NULL;
+}
+
+bool ecs_observed_addressed(const struct ecs_observed *observed, uint32_t ifindex)
+{
+	for (size_t i = 0; i < observed->addressed_count; i++)
+		if (observed->addressed[i] == ifindex)
+			return true;
+	return false;
+}
+
+const struct ecs_link *ecs_observed_peer(const struct ecs_observed *observed,
+					 const struct ecs_link *link)
+{
+	const struct ecs_link *peer;
+
+	if (strcmp(link->kind, "veth") || link->peer_elsewhere || !link->peer)
+		return NULL;
+	peer = ecs_observed_by_index(observed, link->peer);
+	return peer && !strcmp(peer->kind, "veth") ? peer : NULL;
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the kernel told us about its links and addresses: a table that netlink events keep
+ * current and that plan.c reads. Makes no system call.
+ */
+#ifndef ECSWITCH_OBSERVED_H
+#define ECSWITCH_OBSERVED_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "netlink/link.h"
+
+struct ecs_observed {
+	struct ecs_link *links; /* sorted by ifindex */
+	size_t count, room;
+	uint32_t *addressed; /* links with a global address, each once */
+	size_t addressed_count, addressed_room;
+};
+
+void ecs_observed_free(struct ecs_observed *observed);
+
+/** ecs_observed_link_set - add or overwrite. Return: 0; -ENOMEM. */
+int ecs_observed_link_set(struct ecs_observed *observed, const struct ecs_link *link);
+/** ecs_observed_link_del - forget. Return: true if it was there. */
+bool ecs_observed_link_del(struct ecs_observed *observed, uint32_t ifindex);
+void ecs_observed_clear_links(struct ecs_observed *observed);
+void ecs_observed_clear_addrs(struct ecs_observed *observed);
+/** ecs_observed_addr_add - note that a link holds an address; link-local ones do not count. */
+int ecs_observed_addr_add(struct ecs_observed *observed, const struct ecs_addr *addr);
+
+/* Borrowed entries, valid until the next change; NULL if there is none. */
+const struct ecs_link *ecs_observed_by_index(const struct ecs_observed *observed, uint32_t ifindex);
+const struct ecs_link *ecs_observed_by_name(const struct ecs_observed *observed, const char *name);
+bool ecs_observed_addressed(const struct ecs_observed *observed, uint32_t ifindex);
+
+/** ecs_observed_peer - the other end of a veth, if it is in this network namespace. */
+const struct ecs_link *ecs_observed_peer(const struct ecs_observed *observed,
+					 const struct ecs_link *link);
+
+#endif

@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Configuration on disk: the operator's file, and beside the socket a copy of what is running,
+ * so that a daemon that was killed or upgraded comes back to what it was told by commands.
+ * That copy counts only while the maps are still there and the operator's file is unchanged.
+ */
+#include "daemon.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include <ecswitch/cleanup.h>
+#include "userspace/lib/log.h"
+
+#define STAMP_MAX 128
+
+static int config_from_script(const json_t *commands, const char *name, struct ecs_config **out,
+			      struct ecs_err *err)
+{
+	struct ecs_config *config = ecs_config_new();
+	struct ecs_err why = {};
+	json_t *item;
+	size_t i;
+
+	if (!config)
+		return ecs_fail(err, -ENOMEM, "out of memory");
+	json_array_foreach (commands, i, item) {
+		const char *method = json_string_value(json_object_get(item, "method"));
+		bool changed;
+		int r = ecs_config_apply(config, ecs_command_by_method(method),
+					 json_object_get(item, "params"), &changed, &why);
+
+		if (r < 0) {
+			ecs_config_free(config);
+			return ecs_fail(err, r, "%s:%lld: %s", name,
+					json_integer_value(json_object_get(item, "line")),
+					why.text);
+		}
+	}
+	*out = config;
+	return 0;
+}
+
+int ecs_config_load_file(const char *path, struct ecs_config **out, struct ecs_err *err)
+{
+	ECS_FCLOSE FILE *in = fopen(path, "re");
+	json_t *commands = NULL;
+	int r;
+
+	if (!in)
+		return ecs_fail(err, -errno, "cannot read %s: %s", path, strerror(errno));
+	r = ecs_script_parse(in, path, &commands, err);
+	if (r < 0)
+		return r;
+	r = config_from_script(commands, path, out, err);
+	json_decref(commands);
+	return r;
+}
+
+static int write_config(FILE *out, const struct ecs_config *config, const char *header)
+{
+	json_t *commands = ecs_config_dump(config), *item;
+	size_t i;
+
+	if (!commands)
+		return -ENOMEM;
+	fprintf(out, "# %s\n", header);
+	json_array_foreach (commands, i, item) {
+		const char *method = json_string_value(json_object_get(item, "method"));
+		ECS_FREE char *line = ecs_command_format(ecs_command_by_method(method),
+							 json_object_get(item, "params"));
+
+		fprintf(out, "%s\n", line ? line : "");
+	}
+	json_decref(commands);
+	return 0;
+}
+
+/* Written beside and renamed over, so that a full disk or a crash leaves the old file. */
+int ecs_config_save(const struct ecs_config *config, const char *path, const char *header,
+		    struct ecs_err *err)
+{
+	char temp[4096];
+	FILE *out;
+	int fd, r;
+
+	snprintf(temp, sizeof(temp), "%s.XXXXXX", path);
+	fd = mkostemp(temp, O_CLOEXEC);
+	if (fd < 0)
+		return ecs_fail(err, -errno, "cannot write beside %s: %s", path, strerror(errno));
+	fchmod(fd, 0644);
+	out = fdopen(fd, "w");
+	r = out ? write_config(out, config, header) : -errno;
+	if (r == 0 && (fflush(out) || ferror(out) || fsync(fd) < 0))
+		r = -errno;
+	if (out)
+		fclose(out);
+	else
+		close(fd);
+	if (r == 0 && rename(temp, path) < 0)
+		r = -errno;
+	if (r < 0) {
+		unlink(temp);
+		return ecs_fail(err, r, "cannot write %s: %s; the old file is unchanged", path,
+				strerror(-r));
+	}
+	return 0;
+}
+
+/* What tells one version of the operator's file from another. */
+static void file_stamp(const char *path, char stamp[STAMP_MAX])
+{
+	struct stat st;
+
+	if (stat(path, &st) < 0)
+		snprintf(stamp, STAMP_MAX, "running with no configuration file");
+	else
+		snprintf(stamp, STAMP_MAX, "running since file %llu %lld %lld.%09ld",
+			 (unsigned long long)st.st_ino, (long long)st.st_size,
+			 (long long)st.st_mtim.tv_sec, st.st_mtim.tv_nsec);
+}
+
+void ecs_running_save(struct ecs_daemon *d)
+{
+	char stamp[STAMP_MAX];
+	struct ecs_err err = {};
+
+	file_stamp(d->config_path, stamp);
+	if (ecs_config_save(d->config, d->running_path, stamp, &err) < 0)
+		ecs_warning("changes will not outlive this daemon: %s", err.text);
+}
+
+static bool running_is_current(const struct ecs_daemon *d)
+{
+	ECS_FCLOSE FILE *in = fopen(d->running_path, "re");
+	char stamp[STAMP_MAX], line[STAMP_MAX + 4] = "";
+
+	if (!in || !fgets(line, sizeof(line), in))
+		return false;
+	line[strcspn(line, "\n")] = '\0';
+	file_stamp(d->config_path, stamp);
+	return !strncmp(line, "# ", 2) && !strcmp(line + 2, stamp);
+}
+
+/* Without a file: everything that looks like a VM's link, behind the default route's device. */
+static int config_builtin(struct ecs_config **out, struct ecs_err *err)
+{
+	static char text[] = "network add default\n"
+			     "match add vnet* network default kind tap\n"
+			     "match add tap* network default kind tap\n"
+			     "match add veth* network default kind veth\n";
+	ECS_FCLOSE FILE *in = fmemopen(text, strlen(text), "r");
+	json_t *commands = NULL;
+	int r = in ? ecs_script_parse(in, "built-in", &commands, err) : -ENOMEM;
+
+	if (r == 0)
+		r = config_from_script(commands, "built-in", out, err);
+	json_decref(commands);
+	return r;
+}
+
+int ecs_config_start(struct ecs_daemon *d, bool adopted, struct ecs_err *err)
+{
+	int r;
+
+	if (adopted && running_is_current(d) &&
+	    ecs_config_load_file(d->running_path, &d->config, err) == 0) {
+		ecs_info("going on with the configuration that was running");
+		return 0;
+	}
+	r = ecs_config_load_file(d->config_path, &d->config, err);
+	if (r != -ENOENT || d->options.config_path)
+		return r;
+	ecs_info("no %s: adopting vnet*, tap* and veth* behind the default route's device",
+		 d->config_path);
+	d->config_default = true;
+	return config_builtin(&d->config, err);
+}

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What is, or should be, in the maps and on the hooks, as plain data. The daemon holds one
+ * such state for what it has put there ("have"); plan.c makes another of what there should
+ * be ("want") and compares the two. Makes no system call.
+ */
+#ifndef ECSWITCH_STATE_H
+#define ECSWITCH_STATE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <ecswitch/abi.h>
+#include "datapath.h"
+
+#define ECS_NO_PLACE UINT32_MAX
+#define ECS_REASON_MAX 128
+
+/* One link that is a port, or an end of a patch. */
+struct ecs_state_port {
+	uint32_t ifindex;
+	struct ecs_port port;	/* its entry in ecs_ports, untagged */
+	uint32_t place;		/* in ecs_flood of its network, or ECS_NO_PLACE */
+	struct ecs_patch patch; /* with ECS_PORT_PATCHED */
+	enum ecs_prog ingress;	/* programs on the hooks */
+	enum ecs_prog egress;
+	bool manual; /* named by a command, not found by a match */
+	bool dirty;  /* an operation failed: do all of them again */
+};
+
+struct ecs_state_fdb {
+	struct ecs_fdb_key key;
+	uint32_t ifindex;
+	uint32_t flags; /* ECS_FDB_HOST or 0, besides ECS_FDB_STATIC */
+};
+
+/* A link that somebody asked for and that cannot be a port, yet. */
+struct ecs_waiting {
+	char name[ECS_IFNAME_MAX];
+	uint32_t ifindex; /* 0: there is no such link */
+	uint16_t network;
+	uint8_t role;
+	bool manual;
+	char reason[ECS_REASON_MAX];
+};
+
+struct ecs_state {
+	struct ecs_network networks[ECS_NETWORKS_MAX + 1];
+	bool network_dirty[ECS_NETWORKS_MAX + 1];
+	struct ecs_state_port *ports; /* sorted by ifindex */
+	size_t port_count, port_room;
+	struct ecs_state_fdb *fdb; /* static entries, sorted by key */
+	size_t fdb_count, fdb_room;
+	struct ecs_waiting *waiting;
+	size_t waiting_count, waiting_room;
+};
+
+void ecs_state_free(struct ecs_state *state);
+
+/** ecs_state_port_add - new entry, all zero but its ifindex; NULL if out of memory.
+ * Pointers into the table do not survive the next call. */
+struct ecs_state_port *ecs_state_port_add(struct ecs_state *state, uint32_t ifindex);
+/** ecs_state_port_get - entry of a link, or NULL. */
+struct ecs_state_port *ecs_state_port_get(const struct ecs_state *state, uint32_t ifindex);
+struct ecs_state_port *ecs_state_port_by_name(const struct ecs_state *state, const char *name);
+/** ecs_state_port_by_slot - entry that counts in @slot, or NULL. */
+struct ecs_state_port *ecs_state_port_by_slot(const struct ecs_state *state, uint32_t slot);
+
+/** ecs_state_fdb_add - add a static entry; the first of a key wins. Return: 0; -EEXIST; -ENOMEM. */
+int ecs_state_fdb_add(struct ecs_state *state, const struct ecs_state_fdb *entry);
+const struct ecs_state_fdb *ecs_state_fdb_get(const struct ecs_state *state,
+					      const struct ecs_fdb_key *key);
+
+/** ecs_state_waiting_add - note why a link is no port. Return: 0; -ENOMEM. */
+__attribute__((format(printf, 3, 4))) int ecs_state_waiting_add(struct ecs_state *state,
+								const struct ecs_waiting *what,
+								const char *fmt, ...);
+
+/** ecs_state_network_id - id of a named network, or 0. */
+uint16_t ecs_state_network_id(const struct ecs_state *state, const char *name);
+
+/** ecs_fdb_key_compare - order of keys, as for qsort(3). */
+int ecs_fdb_key_compare(const struct ecs_fdb_key *a, const struct ecs_fdb_key *b);
+
+#endif
