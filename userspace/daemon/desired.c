@@ -7,7 +7,7 @@
 #include "desired.h"
 
 #include <errno.h>
-#include <linux/if.h>
+#include <net/if.h>
 #include <string.h>
 
 #include "userspace/lib/types.h"
