@@ -46,9 +46,11 @@ static int fail_connect(struct ecs_err *err, int error, const char *instance, co
 	case ENOENT:
 	case ECONNREFUSED:
 		return ecs_fail(err, -error,
-				"ecswitchd is not running for instance \"%s\" (%s); start it: "
-				"systemctl start ecswitchd, or ecswitchd -i %s",
-				instance, path, instance);
+				"ecswitchd is not running for instance %s (%s); start it: %s%s",
+				instance, path,
+				strcmp(instance, "main") ? "ecswitchd -i "
+							 : "systemctl start ecswitchd",
+				strcmp(instance, "main") ? instance : "");
 	case EACCES:
 	case EPERM:
 		return ecs_fail(err, -EACCES,

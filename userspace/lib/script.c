@@ -107,7 +107,8 @@ static int parse_line(char *line, size_t len, int number, json_t *commands, stru
 }
 
 /*
- * One line without its end into @line of LINE_MAX_BYTES + 2; the rest of a longer one is skipped.
+ * One line without its end into @line of LINE_MAX_BYTES + 2. Of a longer one no more is read:
+ * nothing follows a refused line, and /dev/zero has no end.
  * Return: its length, LINE_MAX_BYTES + 1 if it is too long; -1 at the end of the file.
  */
 static int read_line(FILE *in, char *line)
@@ -116,9 +117,8 @@ static int read_line(FILE *in, char *line)
 
 	if (c == EOF)
 		return -1;
-	for (; c != EOF && c != '\n'; c = getc(in))
-		if (len <= LINE_MAX_BYTES)
-			line[len++] = (char)c;
+	for (; c != EOF && c != '\n' && len <= LINE_MAX_BYTES; c = getc(in))
+		line[len++] = (char)c;
 	line[len] = '\0';
 	return len;
 }
