@@ -161,6 +161,7 @@ static __noinline int flood_from_vm(struct __sk_buff *skb, struct ecs_pkt *pkt)
 	emit_passed(pkt);
 	skb->mark = ECS_MARK_TO_HOST;
 	pkt->out_ifindex = uplink;
+	pkt->via = ECS_VIA_HOST;
 	return ecs_output_redirect(skb, pkt, BPF_F_INGRESS);
 }
 

@@ -304,7 +304,8 @@ int ecs_datapath_unpin(const char *pins, struct ecs_err *err)
 	closedir(dir);
 	if (rmdir(pins) < 0)
 		return ecs_fail(err, -errno, "cannot remove %s: %s", pins, strerror(errno));
-	snprintf(path, sizeof(path), "%s/..", pins);
+	snprintf(path, sizeof(path), "%s", pins);
+	*strrchr(path, '/') = '\0';
 	rmdir(path); /* the last instance takes the common folder along; refused while others are */
 	return 0;
 }
