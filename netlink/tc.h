@@ -18,11 +18,14 @@ enum ecs_hook {
 	ECS_HOOK_EGRESS,  /* TC_H_MIN_EGRESS of clsact */
 };
 
+/** ecs_hook_parent - tcm_parent of the filters of a hook. */
+uint32_t ecs_hook_parent(enum ecs_hook hook);
+
 enum ecs_tc_verb {
-	ECS_TC_CLSACT_ADD,     /* NLM_F_CREATE | NLM_F_EXCL: -EEXIST if there is one */
-	ECS_TC_CLSACT_DEL,     /* takes all filters on it along */
+	ECS_TC_CLSACT_ADD,     /* -EEXIST if there is one; -EBUSY if an ingress qdisc is in its place */
+	ECS_TC_CLSACT_DEL,     /* takes all filters on it along; -ENOENT if there is none */
 	ECS_TC_FILTER_REPLACE, /* atomic: the old program runs until the new one does */
-	ECS_TC_FILTER_DEL,
+	ECS_TC_FILTER_DEL,     /* -ENOENT if there is none, or no clsact */
 };
 
 struct ecs_tc_op {
@@ -50,6 +53,7 @@ struct ecs_filter {
 	enum ecs_hook hook;
 	uint32_t pref;
 	uint32_t handle;
+	uint32_t chain;		       /* ours is in chain 0 */
 	uint32_t prog_id;	       /* 0 if it is no cls_bpf */
 	char kind[16];		       /* TCA_KIND */
 	char name[ECS_FILTER_NAME_MAX]; /* TCA_BPF_NAME, may be empty */

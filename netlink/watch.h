@@ -15,7 +15,8 @@ struct ecs_watch_ops {
 	void (*link_gone)(uint32_t ifindex, void *ctx);		      /* RTM_DELLINK */
 	void (*addr_changed)(void *ctx);	       /* RTM_NEWADDR, RTM_DELADDR */
 	void (*route_changed)(void *ctx);	       /* a route of the main table */
-	void (*tc_lost)(uint32_t ifindex, void *ctx);  /* a filter or qdisc was deleted or replaced */
+	/* A clsact, or a filter with our preference, was deleted or replaced by somebody else. */
+	void (*tc_lost)(uint32_t ifindex, void *ctx);
 	void (*overrun)(void *ctx);		       /* ENOBUFS: anything may have changed */
 };
 
@@ -31,6 +32,14 @@ int ecs_watch_open(struct ecs_watch **out, const struct ecs_watch_ops *ops, void
 		   int rcvbuf_bytes, struct ecs_err *err);
 void ecs_watch_close(struct ecs_watch *watch);
 
+/**
+ * ecs_watch_own - tell which changes of traffic control are the caller's own
+ * @nl: those made through it are no loss; only its port id is remembered
+ *
+ * Without it own deletions count as losses, and nobody's replacements do.
+ */
+void ecs_watch_own(struct ecs_watch *watch, const struct ecs_nl *nl);
+
 /** ecs_watch_fd - the descriptor to poll for reading; stays the watch's own. */
 int ecs_watch_fd(const struct ecs_watch *watch);
 
@@ -38,6 +47,8 @@ int ecs_watch_fd(const struct ecs_watch *watch);
  * ecs_watch_dispatch - read what is there and call back; never blocks
  *
  * Bounded: returns after at most 256 datagrams, the descriptor then still polls readable.
+ * addr_changed and route_changed come at most once a call, after everything else. A callback
+ * must not close the watch.
  * Return: 0; -errno if the socket is broken.
  */
 int ecs_watch_dispatch(struct ecs_watch *watch, struct ecs_err *err);
