@@ -37,8 +37,8 @@ enum ecs_hook {
 
 /* Which side of the output link a frame is for. */
 enum ecs_via {
-	ECS_VIA_PORT,  /* vm or host port of the network, untagged, known to have the address */
-	ECS_VIA_FLOOD, /* as above, but the address may be anybody's */
+	ECS_VIA_FLOOD, /* vm or host port of the network, untagged; the address may be anybody's */
+	ECS_VIA_PORT,  /* as above, and known to have the address */
 	ECS_VIA_WIRE,  /* out of the uplink, with the network's tag */
 	ECS_VIA_HOST,  /* into the uplink's stack, with the network's tag */
 	ECS_VIA_PATCH, /* the other end of a patch, the frame as it is */

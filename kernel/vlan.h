@@ -18,7 +18,9 @@ static __noinline __u32 ecs_vlan_accelerated(struct __sk_buff *skb)
  * ecs_vlan_untag - take the outermost tag off, accelerated or in the payload
  *
  * The kernel accelerates an inner tag in its place; if that one is truncated it refuses half
- * way, with the outer tag already gone. Return: 0; -errno, with the frame as it was.
+ * way, with the outer tag already gone. And it takes nothing off, without an error, if a tag in
+ * the payload is not in skb->protocol (a packet socket may say anything there).
+ * Return: 0; not 0, with the frame as it was.
  */
 static __always_inline long ecs_vlan_untag(struct __sk_buff *skb, struct ecs_pkt *pkt)
 {
@@ -29,6 +31,8 @@ static __always_inline long ecs_vlan_untag(struct __sk_buff *skb, struct ecs_pkt
 		return 0;
 	ret = bpf_skb_vlan_pop(skb);
 	if (!ret) {
+		if (!accelerated && skb->len == pkt->len)
+			return -1;
 		pkt->tagged = 0;
 		return 0;
 	}

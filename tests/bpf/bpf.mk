@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: Apache-2.0
+# Tests of the data path. They need root, and skip with a reason without it.
+if HAVE_CMOCKA
+bpf_tests = \
+	tests/bpf/test_learn \
+	tests/bpf/test_switch \
+	tests/bpf/test_traffic \
+	tests/bpf/test_uplink
+check_PROGRAMS += $(bpf_tests)
+TESTS += $(bpf_tests)
+endif
+
+bpf_test_cppflags = $(AM_CPPFLAGS) $(LIBBPF_CFLAGS) $(CMOCKA_CFLAGS)
+bpf_test_libs = tests/bpf/libbpftest.a $(LIBBPF_LIBS) $(CMOCKA_LIBS)
+
+EXTRA_LIBRARIES = tests/bpf/libbpftest.a
+tests_bpf_libbpftest_a_SOURCES = \
+	tests/bpf/bpf_test.c \
+	tests/bpf/bpf_test.h \
+	tests/bpf/bpf_test_maps.c
+tests_bpf_libbpftest_a_CPPFLAGS = $(bpf_test_cppflags)
+
+tests_bpf_test_learn_CPPFLAGS = $(bpf_test_cppflags)
+tests_bpf_test_learn_LDADD = $(bpf_test_libs)
+tests_bpf_test_switch_CPPFLAGS = $(bpf_test_cppflags)
+tests_bpf_test_switch_LDADD = $(bpf_test_libs)
+tests_bpf_test_traffic_CPPFLAGS = $(bpf_test_cppflags)
+tests_bpf_test_traffic_LDADD = $(bpf_test_libs)
+tests_bpf_test_uplink_CPPFLAGS = $(bpf_test_cppflags)
+tests_bpf_test_uplink_LDADD = $(bpf_test_libs)
