@@ -158,6 +158,7 @@ int ecs_follow_open(struct ecs_daemon *d, struct ecs_err *err)
 
 	if (r < 0)
 		return r;
+	ecs_watch_own(d->watch, d->nl);
 	r = read_all(d, err);
 	if (r < 0)
 		return r;
