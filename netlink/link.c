@@ -28,6 +28,16 @@ static void link_kind(struct rtnl_link *link, struct ecs_link *out)
 	ecs_text_copy(out->kind, sizeof(out->kind), kind);
 }
 
+/* libnl gives AF_BRIDGE to the settings of a bridge's port, but also to the bridge itself. */
+static bool is_whole_link(struct rtnl_link *link)
+{
+	const char *kind = rtnl_link_get_type(link);
+	int family = rtnl_link_get_family(link);
+
+	return rtnl_link_get_ifindex(link) > 0 &&
+	       (family == AF_UNSPEC || (family == AF_BRIDGE && kind && !strcmp(kind, "bridge")));
+}
+
 int ecs_link_from_object(struct nl_object *object, struct ecs_link *out)
 {
 	struct rtnl_link *link = (struct rtnl_link *)object;
@@ -36,8 +46,7 @@ int ecs_link_from_object(struct nl_object *object, struct ecs_link *out)
 	struct nl_addr *mac;
 	int32_t netnsid;
 
-	if (!type || strcmp(type, "route/link") != 0 || rtnl_link_get_family(link) != AF_UNSPEC ||
-	    rtnl_link_get_ifindex(link) <= 0)
+	if (!type || strcmp(type, "route/link") != 0 || !is_whole_link(link))
 		return -EINVAL;
 	copy.ifindex = (uint32_t)rtnl_link_get_ifindex(link);
 	ecs_text_copy(copy.name, sizeof(copy.name), rtnl_link_get_name(link));
