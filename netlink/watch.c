@@ -164,6 +164,7 @@ static bool tc_message_is_loss(const struct ecs_watch *watch, const struct nlmsg
 
 	switch (nlh->nlmsg_type) {
 	case RTM_DELQDISC:
+		/* The filters go with it and are not announced. */
 		return tc->tcm_parent == TC_H_CLSACT;
 	case RTM_NEWTFILTER:
 		/* Only who knows which additions are its own can tell a replacement. */
@@ -171,7 +172,6 @@ static bool tc_message_is_loss(const struct ecs_watch *watch, const struct nlmsg
 			return false;
 		break;
 	case RTM_DELTFILTER:
-	case RTM_DELCHAIN:
 		break;
 	default:
 		return false;
@@ -215,6 +215,22 @@ static void saw(struct ecs_watch *watch, struct nlmsghdr *nlh)
 	}
 }
 
+/*
+ * After an overrun the kernel drops every notification, and says so no second time, until the
+ * queue is empty (NETLINK_S_CONGESTED). So it is emptied before the caller dumps: what stood in
+ * it is older than the dump, what comes later is delivered again.
+ */
+static void drain(struct ecs_watch *watch)
+{
+	ssize_t got;
+	int errors = 0;
+
+	do {
+		got = recv(ecs_watch_fd(watch), watch->buf, sizeof(watch->buf), MSG_DONTWAIT);
+		errors += got < 0;
+	} while (got >= 0 || (errors < 16 && (errno == ENOBUFS || errno == EINTR)));
+}
+
 /* Return: 1 if a datagram was read, 0 if there is none, -errno. */
 static int read_one(struct ecs_watch *watch)
 {
@@ -227,6 +243,7 @@ static int read_one(struct ecs_watch *watch)
 	int left = (int)got;
 
 	if (got < 0 && errno == ENOBUFS) {
+		drain(watch);
 		watch->ops->overrun(watch->ctx);
 		return 1;
 	}
