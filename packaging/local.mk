@@ -1,3 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 # bash-completion looks for COMMAND.bash too, so that the file keeps its name.
 dist_bashcompletion_DATA = packaging/ecswitchctl.bash
+
+# systemd units, with the daemon's place filled in.
+units = packaging/ecswitchd.service packaging/ecswitchd@.service
+EXTRA_DIST += packaging/ecswitchd.service.in packaging/ecswitchd@.service.in
+systemdsystemunit_DATA = $(units)
+CLEANFILES += $(units)
+packaging/ecswitchd.service: packaging/ecswitchd.service.in
+packaging/ecswitchd@.service: packaging/ecswitchd@.service.in
+$(units):
+	$(AM_V_GEN)$(MKDIR_P) packaging && sed 's|@sbindir[@]|$(sbindir)|' $(srcdir)/$@.in >$@
