@@ -2,10 +2,14 @@
 # Tests of the data path. They need root, and skip with a reason without it.
 if HAVE_CMOCKA
 bpf_tests = \
+	tests/bpf/test_gso \
+	tests/bpf/test_hostile \
 	tests/bpf/test_learn \
+	tests/bpf/test_patch \
 	tests/bpf/test_switch \
 	tests/bpf/test_traffic \
-	tests/bpf/test_uplink
+	tests/bpf/test_uplink \
+	tests/bpf/test_vlan
 check_PROGRAMS += $(bpf_tests)
 TESTS += $(bpf_tests)
 endif
@@ -28,3 +32,11 @@ tests_bpf_test_traffic_CPPFLAGS = $(bpf_test_cppflags)
 tests_bpf_test_traffic_LDADD = $(bpf_test_libs)
 tests_bpf_test_uplink_CPPFLAGS = $(bpf_test_cppflags)
 tests_bpf_test_uplink_LDADD = $(bpf_test_libs)
+tests_bpf_test_hostile_CPPFLAGS = $(bpf_test_cppflags)
+tests_bpf_test_hostile_LDADD = $(bpf_test_libs)
+tests_bpf_test_patch_CPPFLAGS = $(bpf_test_cppflags)
+tests_bpf_test_patch_LDADD = $(bpf_test_libs)
+tests_bpf_test_vlan_CPPFLAGS = $(bpf_test_cppflags)
+tests_bpf_test_vlan_LDADD = $(bpf_test_libs)
+tests_bpf_test_gso_CPPFLAGS = $(bpf_test_cppflags)
+tests_bpf_test_gso_LDADD = $(bpf_test_libs)

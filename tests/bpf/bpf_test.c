@@ -24,6 +24,12 @@
 #define EXPECT_MS 2000
 #define QUIET_MS 40
 
+#define BT_LOAD(reg, field)                                                                        \
+	{                                                                                          \
+		.code = BPF_LDX | BPF_MEM | BPF_W, .dst_reg = (reg), .src_reg = BPF_REG_1,         \
+		.off = offsetof(struct __sk_buff, field),                                          \
+	}
+
 const uint8_t bt_broadcast[6] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
 const uint8_t bt_nobody[6] = {2, 0, 0, 0, 9, 9};
 
@@ -116,6 +122,55 @@ static void attach(uint32_t ifindex, enum bpf_tc_attach_point point, struct bpf_
 	assert_int_equal(bpf_tc_attach(&hook, &opts), 0);
 }
 
+static void attach_insns(uint32_t ifindex, uint32_t priority, const struct bpf_insn *insns,
+			 size_t count)
+{
+	int fd = bpf_prog_load(BPF_PROG_TYPE_SCHED_CLS, "other", "GPL", insns, count, NULL);
+	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = (int)ifindex, .attach_point = BPF_TC_INGRESS);
+	LIBBPF_OPTS(bpf_tc_opts, opts, .handle = 1, .priority = priority, .prog_fd = fd);
+
+	assert_true(fd >= 0);
+	assert_int_equal(bpf_tc_attach(&hook, &opts), 0);
+	close(fd);
+}
+
+/* Behind our filter on the uplink's ingress, where the kernel is about to take a tag off that no
+ * VLAN device claims: mark |= vlan_present << 16 | vlan_tci. bt_expect_host() reads it. */
+static void attach_witness(uint32_t ifindex)
+{
+	const struct bpf_insn insns[] = {
+		BT_LOAD(BPF_REG_2, vlan_present),
+		{.code = BPF_ALU | BPF_LSH | BPF_K, .dst_reg = BPF_REG_2, .imm = 16},
+		BT_LOAD(BPF_REG_3, vlan_tci),
+		{.code = BPF_ALU | BPF_OR | BPF_X, .dst_reg = BPF_REG_2, .src_reg = BPF_REG_3},
+		BT_LOAD(BPF_REG_3, mark),
+		{.code = BPF_ALU | BPF_OR | BPF_X, .dst_reg = BPF_REG_2, .src_reg = BPF_REG_3},
+		{.code = BPF_STX | BPF_MEM | BPF_W,
+		 .dst_reg = BPF_REG_1,
+		 .src_reg = BPF_REG_2,
+		 .off = offsetof(struct __sk_buff, mark)},
+		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = TC_ACT_UNSPEC},
+		{.code = BPF_JMP | BPF_EXIT},
+	};
+
+	attach_insns(ifindex, 20, insns, sizeof(insns) / sizeof(insns[0]));
+}
+
+/* Ahead of our filter, as somebody else's may be: the frames of this port carry a mark. */
+static void attach_marker(uint32_t ifindex)
+{
+	const struct bpf_insn insns[] = {
+		{.code = BPF_ST | BPF_MEM | BPF_W,
+		 .dst_reg = BPF_REG_1,
+		 .off = offsetof(struct __sk_buff, mark),
+		 .imm = 0x77},
+		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = TC_ACT_UNSPEC},
+		{.code = BPF_JMP | BPF_EXIT},
+	};
+
+	attach_insns(ifindex, 5, insns, sizeof(insns) / sizeof(insns[0]));
+}
+
 static void attach_all(struct bt *bt)
 {
 	uint32_t uplink = bt->end[BT_LAN].ifindex;
@@ -130,6 +185,8 @@ static void attach_all(struct bt *bt)
 	}
 	attach(uplink, BPF_TC_INGRESS, bt->bpf->progs.ecs_from_uplink);
 	attach(uplink, BPF_TC_EGRESS, bt->bpf->progs.ecs_to_uplink);
+	attach_witness(uplink);
+	attach_marker(bt->end[BT_MARKED].ifindex);
 }
 
 static int on_event(void *ctx, void *data, size_t len)
@@ -281,6 +338,14 @@ void bt_expect(int sock, struct bt_frame *out)
 {
 	if (!wait_frame(sock, out, EXPECT_MS))
 		fail_msg("no frame within %d ms", EXPECT_MS);
+}
+
+void bt_expect_host(struct bt *bt, struct bt_frame *out)
+{
+	bt_expect(bt->host_sock, out);
+	out->tagged = out->mark >> 16 & 1;
+	out->tci = (uint16_t)out->mark;
+	out->mark &= ~0x1ffffu;
 }
 
 void bt_expect_none(int sock)

@@ -22,6 +22,7 @@
 
 #define BT_VMS 4
 #define BT_LAN BT_VMS	   /* index of the uplink in bt.end */
+#define BT_MARKED 3	   /* vm port whose frames carry a mark of somebody else's */
 #define BT_NETWORK 1	   /* the network that most tests use */
 #define BT_UPLINK_SLOT 100 /* a vm port's slot is its index plus one */
 #define BT_PROTO 0x88b5	   /* IEEE 802 local experimental: no stack answers it */
@@ -119,6 +120,8 @@ int bt_sock(uint32_t ifindex, uint16_t proto);
 void bt_send(int sock, const struct bt_frame *frame);
 /** bt_expect - the next test frame on a socket; fails the test after a deadline. */
 void bt_expect(int sock, struct bt_frame *out);
+/** bt_expect_host - the next test frame that the host's stack gets, with its tag. */
+void bt_expect_host(struct bt *bt, struct bt_frame *out);
 /** bt_expect_none - no test frame comes within a short time. */
 void bt_expect_none(int sock);
 

@@ -85,6 +85,19 @@ static void unknown_unicast_arrives_as_another_hosts(void **state)
 	flood_arrives_once_everywhere(*state, bt_nobody, PACKET_OTHERHOST);
 }
 
+/* A mark is the host's, and ends with its namespace as on any veth. */
+static void mark_does_not_reach_another_namespace(void **state)
+{
+	struct bt *bt = *state;
+	struct bt_frame got;
+
+	vms(bt, BT_VMS, ECS_PORT_PEER);
+	bt_fdb_set(bt, BT_NETWORK, bt->end[1].far_mac, bt->end[1].ifindex, 0);
+	send_vm(bt, BT_MARKED, bt->end[1].far_mac, BT_FRAME);
+	bt_expect(bt->end[1].far_sock, &got);
+	assert_int_equal(got.mark, 0);
+}
+
 static void set_port_mtu(struct bt *bt, int i, uint32_t hint, uint32_t real)
 {
 	struct ecs_port port;
@@ -211,6 +224,7 @@ int main(void)
 		BT_TEST(broadcast_arrives_once_everywhere_as_broadcast),
 		BT_TEST(multicast_arrives_once_everywhere_as_multicast),
 		BT_TEST(unknown_unicast_arrives_as_another_hosts),
+		BT_TEST(mark_does_not_reach_another_namespace),
 		BT_TEST(frame_above_the_mtu_is_dropped_as_mtu),
 		BT_TEST(links_own_mtu_decides_over_a_stale_hint),
 		BT_TEST(flood_skips_only_the_member_whose_mtu_is_small),

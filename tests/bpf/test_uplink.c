@@ -37,7 +37,10 @@ static void expect_at(struct bt *bt, int mask)
 	for (int i = 0; i < 4; i++) {
 		if (!(mask & (1 << i)))
 			continue;
-		bt_expect(socks[i], &got);
+		if (socks[i] == bt->host_sock)
+			bt_expect_host(bt, &got);
+		else
+			bt_expect(socks[i], &got);
 		assert_int_equal(got.len, BT_FRAME);
 		assert_int_equal(got.mark, 0);
 		assert_false(got.tagged);
