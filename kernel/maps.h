@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * The maps. Keys, values and limits are in <ecswitch/abi.h>; the daemon sets the pin paths and
- * the size of ecs_fdb before it loads the object.
+ * the sizes of ecs_fdb and ecs_nat_flows before it loads the object.
  */
 #ifndef ECS_KERNEL_MAPS_H
 #define ECS_KERNEL_MAPS_H
@@ -71,6 +71,37 @@ struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, ECS_EVENTS_BYTES);
 } ecs_events SEC(".maps");
+
+/* The daemon sizes it before it loads the object: two entries a flow. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, ECS_NAT_FLOWS_DEFAULT * 2);
+	__type(key, struct ecs_nat_key);
+	__type(value, struct ecs_nat_flow);
+} ecs_nat_flows SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, ECS_PORTS_MAX);
+	__type(key, __u32);
+	__type(value, struct ecs_nat_use);
+} ecs_nat_used SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, ECS_NAT_RULES_MAX);
+	__type(key, struct ecs_nat_rule_key);
+	__type(value, struct ecs_nat_rule);
+} ecs_nat_rules SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, ECS_NAT_FRAGMENTS_MAX);
+	__type(key, struct ecs_nat_fragment_key);
+	__type(value, struct ecs_nat_fragment);
+} ecs_nat_fragments SEC(".maps");
 
 /* The daemon writes and checks it; the data path never looks. */
 struct {

@@ -9,7 +9,7 @@
 
 #include <linux/types.h>
 
-#define ECS_ABI_VERSION 1
+#define ECS_ABI_VERSION 2
 
 #define ECS_PORTS_MAX 4096	   /* ports of one switch; also the number of statistics slots */
 #define ECS_NETWORKS_MAX 64	   /* network ids run from 1 to this; 0 means "no network" */
@@ -20,8 +20,12 @@
 #define ECS_PATCHES_MAX 4096
 #define ECS_DROPS_MAX 32768 /* (slot, reason) pairs that have a counter */
 #define ECS_EVENTS_BYTES (256 * 1024)
-#define ECS_NAME_MAX 32	  /* of a network, with the terminating zero */
-#define ECS_IFNAME_MAX 16 /* IFNAMSIZ */
+#define ECS_NAT_FLOWS_DEFAULT 65536 /* flows; ecs_nat_flows has two entries for each */
+#define ECS_NAT_FLOWS_MAX 1048576
+#define ECS_NAT_RULES_MAX 16384	   /* forwarded ports; a range has a rule for each port */
+#define ECS_NAT_FRAGMENTS_MAX 8192 /* datagrams whose later fragments may follow */
+#define ECS_NAME_MAX 32		   /* of a network, with the terminating zero */
+#define ECS_IFNAME_MAX 16	   /* IFNAMSIZ */
 
 /* skb->mark of a frame between two hooks of one uplink; cleared by the second hook. */
 #define ECS_MARK_TO_HOST 0xec5c0001u /* set by from_vm, cleared by from_uplink */
@@ -41,7 +45,7 @@ enum ecs_role {
 #define ECS_PORT_PATCHED (1u << 2)	/* look into ecs_patches */
 #define ECS_PORT_ADDRESSED (1u << 3)	/* the host holds a global address here: it comes first */
 #define ECS_PORT_CAST (1u << 4)		/* reserved: look into ecs_streams */
-#define ECS_PORT_NAT (1u << 5)		/* reserved: the nat stage wants this port's packets */
+#define ECS_PORT_NAT (1u << 5)		/* the nat stage wants this port's packets */
 #define ECS_PORT_OWN_CLSACT (1u << 16)	/* we created the clsact qdisc */
 #define ECS_PORT_OWN_PROMISC (1u << 17) /* we set IFF_PROMISC */
 #define ECS_PORT_OWN_LRO (1u << 18)	/* we switched LRO off */
@@ -69,7 +73,25 @@ struct ecs_port {
 };
 _Static_assert(sizeof(struct ecs_port) == 60, "map ABI");
 
-/* ecs_networks: array, indexed by network id. */
+#define ECS_NETWORK_NAT4 (1u << 0) /* IPv4 is masqueraded behind nat4_be */
+#define ECS_NETWORK_NAT6 (1u << 1) /* IPv6 behind nat6 */
+
+/* Idle timeouts; see ecs_nat_timer(). */
+enum ecs_nat_timer {
+	ECS_NAT_TIMER_TCP_NEW,	       /* not answered yet; RFC 5382 REQ-5: 240 s */
+	ECS_NAT_TIMER_TCP_ESTABLISHED, /* 7,440 s */
+	ECS_NAT_TIMER_TCP_CLOSING,     /* a FIN or an RST was seen: 240 s */
+	ECS_NAT_TIMER_UDP_NEW,	       /* one way so far */
+	ECS_NAT_TIMER_UDP,	       /* RFC 4787 REQ-5: 300 s */
+	ECS_NAT_TIMER_ICMP,	       /* RFC 5508 REQ-2: 60 s */
+	ECS_NAT_TIMERS,
+};
+
+/* ecs_networks: array, indexed by network id. A NAT network has uplink 0 and nat_uplink set:
+ * nothing of it is bridged. Its gateway and NAT fields are 0 until known; without nat4_be what
+ * would be masqueraded is dropped. The gateway's host end needs its own forwarding sysctl
+ * (net.ipv4.conf.NAME.forwarding, not ip_forward): bpf_fib_lookup() refuses to route for it
+ * otherwise, and the data path then sends everything but nat4_be's own out of nat_uplink. */
 struct ecs_network {
 	__u32 uplink; /* ifindex, 0 = none */
 	__u32 uplink_slot;
@@ -77,10 +99,27 @@ struct ecs_network {
 	__u16 used;	  /* 1 when the id is taken */
 	__u32 flood_len;  /* slots of ecs_flood to walk; some of them may be empty */
 	__u32 fdb_limit;  /* learned entries of this network, 0 = the table's size alone */
-	__u32 pad;
+	__u32 flags;	  /* ECS_NETWORK_* */
 	char name[ECS_NAME_MAX];
+	__u32 gateway;	    /* ifindex of the host's end of the gateway veth */
+	__u32 gateway_port; /* ifindex of the switch's end, a host port */
+	__u8 gateway_mac[6];
+	__u8 gateway4_len;
+	__u8 gateway6_len;
+	__be32 gateway4_be;
+	__be32 nat4_be;	  /* address of nat_uplink to hide behind */
+	__u32 nat_uplink; /* ifindex of the way out */
+	__u32 nat_uplink_slot;
+	__u16 nat_port_low; /* ports and echo identifiers that NAT may use, both included */
+	__u16 nat_port_high;
+	__u32 nat_limit;    /* flows that one port may have opened, 0 = no limit */
+	__u32 nat_limit_in; /* flows that the outside may have opened by forwards, 0 = no limit */
+	__u32 nat_timeout_s[ECS_NAT_TIMERS];
+	__u8 gateway6[16];
+	__u8 nat6[16];
+	__u32 pad;
 };
-_Static_assert(sizeof(struct ecs_network) == 56, "map ABI");
+_Static_assert(sizeof(struct ecs_network) == 160, "map ABI");
 
 /* ecs_flood: array, index network * ECS_NETWORK_PORTS_MAX + i: the vm and host ports of a
  * network. A port keeps its place for life and an empty place is all zero, so that a walk
@@ -146,7 +185,10 @@ _Static_assert(sizeof(struct ecs_drop_count) == 16, "map ABI");
 enum ecs_event_type {
 	ECS_EVENT_FDB_LEARNED = 1,
 	ECS_EVENT_FDB_MOVED,
-	ECS_EVENT_FDB_FULL, /* at most one a second and network */
+	ECS_EVENT_FDB_FULL,    /* at most one a second and network */
+	ECS_EVENT_NAT_FULL,    /* table 7/8 full or more: evict; at most ten a second */
+	ECS_EVENT_NAT_LIMIT,   /* a port reached its limit; at most one a second and port */
+	ECS_EVENT_NAT_NO_PORT, /* no free port towards one remote; at most one a second and port */
 };
 
 /* ecs_events: ring buffer records. */
@@ -168,6 +210,129 @@ struct ecs_fdb_use {
 	__u64 full_ns; /* time of the last FDB_FULL event */
 };
 _Static_assert(sizeof(struct ecs_fdb_use) == 16, "map ABI");
+
+/* Where the packets of a flow's direction come from: the network whose VM sends them, or 0 for
+ * the outside. Networks may use the same addresses. */
+#define ECS_NAT_OUTSIDE 0
+
+/* ecs_nat_flows: hash. A packet's tuple as it arrives -> what becomes of it. A flow has two
+ * entries, one a direction; ecs_nat_other_key() leads from one to the other. An echo's
+ * identifier is the port on the side of the one who asks, and the other port is 0. */
+struct ecs_nat_key {
+	__be32 src_be;
+	__be32 dst_be;
+	__be16 sport_be;
+	__be16 dport_be;
+	__u16 scope; /* network, or ECS_NAT_OUTSIDE */
+	__u8 proto;  /* IPPROTO_TCP, UDP or ICMP */
+	__u8 pad;
+};
+_Static_assert(sizeof(struct ecs_nat_key) == 16, "map ABI");
+
+/* Of the flow; both entries hold it and the data path changes both. */
+enum ecs_nat_state {
+	ECS_NAT_NEW = 1,     /* no answer yet */
+	ECS_NAT_ESTABLISHED, /* answered */
+	ECS_NAT_CLOSING,     /* TCP: a FIN from one side */
+	ECS_NAT_CLOSED,	     /* TCP: a FIN from both, or an RST */
+};
+
+#define ECS_NAT_ORIGIN (1u << 0)  /* the direction that opened the flow: list this entry */
+#define ECS_NAT_FORWARD (1u << 1) /* opened by a forward */
+#define ECS_NAT_HAIRPIN (1u << 2) /* a forward used by a VM: both ends are translated */
+#define ECS_NAT_HOST (1u << 3)	  /* the host's own: one entry, never translated */
+#define ECS_NAT_FIN (1u << 4)	  /* TCP: a FIN went this way */
+
+struct ecs_nat_flow {
+	__be32 src_be; /* the tuple after translation */
+	__be32 dst_be;
+	__be16 sport_be;
+	__be16 dport_be;
+	__u16 scope;   /* where it goes: network, or ECS_NAT_OUTSIDE */
+	__u8 state;    /* enum ecs_nat_state */
+	__u8 flags;    /* ECS_NAT_*, of this direction */
+	__u64 seen_ns; /* CLOCK_MONOTONIC_COARSE, refreshed at most once a second */
+	__u64 created_ns;
+	__u64 packets;	 /* of this direction; a GSO packet counts as one */
+	__u64 bytes;	 /* of L3 */
+	__u64 hop_ns;	 /* towards the outside: until when the two MACs hold */
+	__u8 dst_mac[6]; /* towards a network: the VM's, zero while unknown */
+	__u8 src_mac[6];
+	__u32 timeout_s; /* idle time after which the entry counts as absent */
+	__u16 slot;	 /* of the port that opened the flow: ecs_nat_used */
+	__u16 network;	 /* whose timeouts hold */
+	__u32 pad;
+};
+_Static_assert(sizeof(struct ecs_nat_flow) == 80, "map ABI");
+
+/** ecs_nat_other_key - the key of a flow's other entry. */
+static inline void ecs_nat_other_key(struct ecs_nat_key *other, const struct ecs_nat_flow *flow,
+				     __u8 proto)
+{
+	other->src_be = flow->dst_be;
+	other->dst_be = flow->src_be;
+	other->sport_be = flow->dport_be;
+	other->dport_be = flow->sport_be;
+	other->scope = flow->scope;
+	other->proto = proto;
+	other->pad = 0;
+}
+
+/** ecs_nat_timer - which timeout of the network holds for a flow in a state. */
+static inline enum ecs_nat_timer ecs_nat_timer(__u8 proto, __u8 state)
+{
+	if (proto == 6) /* IPPROTO_TCP */
+		return state == ECS_NAT_NEW	      ? ECS_NAT_TIMER_TCP_NEW
+		       : state == ECS_NAT_ESTABLISHED ? ECS_NAT_TIMER_TCP_ESTABLISHED
+						      : ECS_NAT_TIMER_TCP_CLOSING;
+	if (proto == 17) /* IPPROTO_UDP */
+		return state == ECS_NAT_NEW ? ECS_NAT_TIMER_UDP_NEW : ECS_NAT_TIMER_UDP;
+	return ECS_NAT_TIMER_ICMP;
+}
+
+/* ecs_nat_rules: hash. By address, not by link: a VM reaches a forward by the address too. */
+struct ecs_nat_rule_key {
+	__be32 addr_be; /* the network's nat4_be */
+	__be16 port_be;
+	__u8 proto;
+	__u8 pad;
+};
+_Static_assert(sizeof(struct ecs_nat_rule_key) == 8, "map ABI");
+
+struct ecs_nat_rule {
+	__be32 inside_be;
+	__be16 inside_port_be;
+	__u16 network;
+};
+_Static_assert(sizeof(struct ecs_nat_rule) == 8, "map ABI");
+
+/* ecs_nat_used: mmapable array, indexed by slot: flows that the port opened, for its limit;
+ * [0] is the whole table. Both sides change it by atomic adds; who deletes a flow's
+ * ECS_NAT_ORIGIN entry takes it off both. Host entries count in [0] alone. */
+struct ecs_nat_use {
+	__u32 flows;
+	__u32 limit;   /* [0]: flows of the table, set by the daemon; 0 = by the map's size alone */
+	__u64 told_ns; /* time of the last event */
+};
+_Static_assert(sizeof(struct ecs_nat_use) == 16, "map ABI");
+
+/* ecs_nat_fragments: LRU hash; the ports of a datagram, from its first fragment. */
+struct ecs_nat_fragment_key {
+	__be32 src_be;
+	__be32 dst_be;
+	__be16 id_be;
+	__u16 scope;
+	__u8 proto;
+	__u8 pad[3];
+};
+_Static_assert(sizeof(struct ecs_nat_fragment_key) == 16, "map ABI");
+
+struct ecs_nat_fragment {
+	__be16 sport_be;
+	__be16 dport_be;
+	__u32 seen_s; /* CLOCK_MONOTONIC_COARSE */
+};
+_Static_assert(sizeof(struct ecs_nat_fragment) == 8, "map ABI");
 
 struct ecs_meta {
 	__u32 abi; /* ECS_ABI_VERSION */

@@ -16,7 +16,18 @@
 	X(NO_RECEIVER, "no other port in the network")                                             \
 	X(MTU, "frame is larger than the MTU of the output port")                                  \
 	X(OUTPUT, "output port refused the frame: down, gone, or its queue is full")               \
-	X(VLAN, "VLAN tag could not be added or removed")
+	X(VLAN, "VLAN tag could not be added or removed")                                          \
+	X(NAT_MALFORMED, "IP, TCP, UDP or ICMP header is truncated or contradicts itself")         \
+	X(NAT_PROTO, "protocol that NAT cannot translate")                                         \
+	X(NAT_UNSOLICITED, "answer, reset or ICMP error that belongs to no flow")                  \
+	X(NAT_NO_ADDRESS, "the uplink has no address to hide behind")                              \
+	X(NAT_NO_ROUTE, "the route to the destination does not leave by the network's uplink")     \
+	X(NAT_NO_PORT, "no free port in the network's NAT range towards this destination")         \
+	X(NAT_LIMIT, "the port has as many flows as one port may open")                            \
+	X(NAT_TABLE_FULL, "the table of flows is full")                                            \
+	X(NAT_FRAGMENT, "fragment whose first fragment has not come before it")                    \
+	X(NAT_TTL, "TTL ran out; the sender was told")                                             \
+	X(NAT_MTU, "packet is larger than the next link's MTU; the sender was told")
 
 enum ecs_drop {
 	ECS_DROP_NONE = 0,
