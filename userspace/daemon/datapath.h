@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The loaded BPF object and its pinned maps. The only place that knows libbpf; takes no
- * decision and never logs.
+ * The loaded BPF object and its pinned maps. Only datapath*.c and pins.c know libbpf; they
+ * take no decision and never log.
  */
 #ifndef ECSWITCH_DATAPATH_H
 #define ECSWITCH_DATAPATH_H
@@ -36,8 +36,6 @@ int ecs_datapath_open(struct ecs_datapath **out, const char *pins, uint32_t fdb_
 void ecs_datapath_close(struct ecs_datapath *dp);
 /** ecs_datapath_unpin - remove the pinned maps and their folder. Return: 0 or -errno. */
 int ecs_datapath_unpin(const char *pins, struct ecs_err *err);
-/** ecs_datapath_exists - whether an instance has pinned maps. */
-bool ecs_datapath_exists(const char *pins);
 
 int ecs_datapath_prog_fd(const struct ecs_datapath *dp, enum ecs_prog prog);
 uint32_t ecs_datapath_fdb_size(const struct ecs_datapath *dp);

@@ -9,6 +9,8 @@ ecswitchd_SOURCES = \
 	userspace/daemon/daemon.h \
 	userspace/daemon/datapath.c \
 	userspace/daemon/datapath.h \
+	userspace/daemon/datapath_fdb.c \
+	userspace/daemon/datapath_priv.h \
 	userspace/daemon/desired.c \
 	userspace/daemon/desired.h \
 	userspace/daemon/detach.c \
@@ -29,6 +31,7 @@ ecswitchd_SOURCES = \
 	userspace/daemon/methods.c \
 	userspace/daemon/observed.c \
 	userspace/daemon/observed.h \
+	userspace/daemon/pins.c \
 	userspace/daemon/plan.c \
 	userspace/daemon/plan.h \
 	userspace/daemon/problems.c \
