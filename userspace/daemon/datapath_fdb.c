@@ -107,23 +107,55 @@ uint32_t ecs_datapath_fdb_used(const struct ecs_datapath *dp, uint16_t network)
 	return __atomic_load_n(&dp->used[network].entries, __ATOMIC_RELAXED);
 }
 
+struct oldest {
+	struct ecs_fdb_key key;
+	uint64_t seen_ns;
+	bool found;
+};
+
+static bool note_oldest(const struct ecs_fdb_key *key, const struct ecs_fdb_entry *entry, void *ctx)
+{
+	struct oldest *oldest = ctx;
+
+	if ((entry->flags & ECS_FDB_STATIC) || (oldest->found && oldest->seen_ns <= entry->seen_ns))
+		return false;
+	*oldest = (struct oldest){*key, entry->seen_ns, true};
+	return false;
+}
+
+/* A full table makes room for a static entry: the learned one that was idle longest goes. */
+static int evict_learned(struct ecs_datapath *dp)
+{
+	struct oldest oldest = {};
+	int r = ecs_datapath_fdb_walk(dp, note_oldest, &oldest);
+
+	if (r < 0)
+		return r;
+	return oldest.found ? ecs_datapath_fdb_del(dp, &oldest.key) : -ENOSPC;
+}
+
 int ecs_datapath_fdb_static_set(struct ecs_datapath *dp, const struct ecs_fdb_key *key,
 				uint32_t ifindex, uint32_t flags)
 {
-	int fd = dp->fdb_fd;
 	struct ecs_fdb_entry entry = {
 		.ifindex = ifindex,
 		.flags = flags | ECS_FDB_STATIC,
 		.seen_ns = ecs_clock_ns(),
 	};
+	int r = 0;
 
-	if (bpf_map_update_elem(fd, key, &entry, BPF_NOEXIST) == 0) {
-		used_add(dp, key->network);
-		return 0;
+	/* The data path may take the room that an eviction made; a few tries are enough. */
+	for (int i = 0; i < 8 && r >= 0; i++) {
+		if (bpf_map_update_elem(dp->fdb_fd, key, &entry, BPF_NOEXIST) == 0) {
+			used_add(dp, key->network);
+			return 0;
+		}
+		if (errno == EEXIST)
+			return bpf_map_update_elem(dp->fdb_fd, key, &entry, BPF_EXIST) < 0 ? -errno
+											   : 0;
+		r = errno == E2BIG ? evict_learned(dp) : -errno;
 	}
-	if (errno != EEXIST)
-		return -errno;
-	return bpf_map_update_elem(fd, key, &entry, BPF_EXIST) < 0 ? -errno : 0;
+	return r < 0 ? r : -ENOSPC;
 }
 
 int ecs_datapath_fdb_del(struct ecs_datapath *dp, const struct ecs_fdb_key *key)
