@@ -24,7 +24,7 @@ void ecs_cli_help(void)
 {
 	printf("%s\ncommands:\n", usage);
 	for (const struct ecs_command *command = ecs_commands; command->words; command++) {
-		char synopsis[256];
+		char synopsis[ECS_SYNOPSIS_MAX];
 
 		ecs_command_synopsis(command, synopsis, sizeof(synopsis));
 		printf("  %s\n      %s\n", synopsis, command->help);
@@ -35,7 +35,7 @@ void ecs_cli_help(void)
 void ecs_cli_synopsis(void)
 {
 	for (const struct ecs_command *command = ecs_commands; command->words; command++) {
-		char synopsis[256];
+		char synopsis[ECS_SYNOPSIS_MAX];
 
 		ecs_command_synopsis(command, synopsis, sizeof(synopsis));
 		printf("%s\n", synopsis);
@@ -44,7 +44,7 @@ void ecs_cli_synopsis(void)
 
 static void print_command(const struct ecs_command *command)
 {
-	char synopsis[256], expects[128];
+	char synopsis[ECS_SYNOPSIS_MAX], expects[128];
 
 	ecs_command_synopsis(command, synopsis, sizeof(synopsis));
 	printf("ecswitchctl %s\n    %s\n", synopsis, command->help);

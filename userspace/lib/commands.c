@@ -7,7 +7,7 @@
 
 #include <ecswitch/abi.h>
 
-#include "commands.h"
+#include "config.h"
 
 /* Positional parameters. */
 #define P_NAME                                                                                     \
@@ -85,7 +85,68 @@
 		.name = "fdb_limit", .type = ECS_TYPE_UINT, .keyword = "fdb-limit", .meta = "N",   \
 		.min = 1, .max = ECS_FDB_MAX, .zero = true, .optional = true                       \
 	}
-#define K_NETWORK_OPTIONS K_UPLINK_OPT, K_VLAN_OPT, K_AGEING_OPT, K_FDB_LIMIT_OPT
+#define K_GATEWAY_OPT                                                                              \
+	{                                                                                          \
+		.name = "gateway", .type = ECS_TYPE_PREFIX4, .keyword = "gateway",                 \
+		.meta = "ADDR/LEN", .optional = true, .nullable = true                             \
+	}
+#define K_GATEWAY6_OPT                                                                             \
+	{                                                                                          \
+		.name = "gateway6", .type = ECS_TYPE_PREFIX6, .keyword = "gateway6",               \
+		.meta = "ADDR/LEN", .optional = true, .nullable = true                             \
+	}
+#define K_NAT_OPT                                                                                  \
+	{                                                                                          \
+		.name = "nat", .type = ECS_TYPE_FLAG, .keyword = "nat", .optional = true,          \
+		.nullable = true                                                                   \
+	}
+#define K_NAT_PORTS_OPT                                                                            \
+	{                                                                                          \
+		.name = "nat_ports", .type = ECS_TYPE_PORTS, .keyword = "nat-ports",               \
+		.meta = "LOW-HIGH", .optional = true, .nullable = true                             \
+	}
+#define K_NAT_LIMIT_OPT                                                                            \
+	{                                                                                          \
+		.name = "nat_limit", .type = ECS_TYPE_UINT, .keyword = "nat-limit", .meta = "N",   \
+		.min = 1, .max = ECS_CONFIG_FLOWS_MAX, .optional = true, .nullable = true          \
+	}
+#define K_TIMEOUT_OPT(proto)                                                                       \
+	{                                                                                          \
+		.name = #proto "_timeout", .type = ECS_TYPE_UINT, .keyword = #proto "-timeout",    \
+		.meta = "SEC", .min = 1, .max = 604800, .optional = true, .nullable = true         \
+	}
+#define K_NETWORK_OPTIONS                                                                          \
+	K_UPLINK_OPT, K_VLAN_OPT, K_AGEING_OPT, K_FDB_LIMIT_OPT, K_GATEWAY_OPT, K_GATEWAY6_OPT,    \
+		K_NAT_OPT, K_NAT_PORTS_OPT, K_NAT_LIMIT_OPT, K_TIMEOUT_OPT(tcp),                   \
+		K_TIMEOUT_OPT(udp), K_TIMEOUT_OPT(icmp)
+
+/* Forwards. */
+#define P_PROTO                                                                                    \
+	{                                                                                          \
+		.name = "proto", .type = ECS_TYPE_CHOICE, .choices = "tcp|udp"                     \
+	}
+#define P_PORTS                                                                                    \
+	{                                                                                          \
+		.name = "port", .type = ECS_TYPE_PORTS, .meta = "PORT[-PORT]"                      \
+	}
+#define K_TO                                                                                       \
+	{                                                                                          \
+		.name = "to", .type = ECS_TYPE_TARGET, .keyword = "to", .meta = "ADDR[:PORT]"      \
+	}
+#define K_FORCE_OPT                                                                                \
+	{                                                                                          \
+		.name = "force", .type = ECS_TYPE_FLAG, .keyword = "force", .optional = true       \
+	}
+#define K_ADDRESS_OPT                                                                              \
+	{                                                                                          \
+		.name = "address", .type = ECS_TYPE_ADDR, .keyword = "address", .meta = "ADDR",    \
+		.optional = true                                                                   \
+	}
+#define K_PROTO_OPT                                                                                \
+	{                                                                                          \
+		.name = "proto", .type = ECS_TYPE_CHOICE, .keyword = "proto",                      \
+		.choices = "tcp|udp|icmp", .optional = true                                        \
+	}
 
 #define READ 0
 #define WRITE ECS_COMMAND_WRITE
@@ -98,7 +159,7 @@ const struct ecs_command ecs_commands[] = {
 
 	{"network list", "network.list", READ, "list the networks", {}},
 	{"network add", "network.add", CONFIG,
-	 "make a network: isolated, or bridged onto an uplink or one VLAN of it",
+	 "make a network: isolated, bridged onto an uplink or a VLAN of it, or behind NAT",
 	 {P_NAME, K_NETWORK_OPTIONS}},
 	{"network set", "network.set", CONFIG | ECS_COMMAND_SET, "change options of a network",
 	 {P_NAME, K_NETWORK_OPTIONS}},
@@ -127,6 +188,16 @@ const struct ecs_command ecs_commands[] = {
 	 {P_MAC, P_IF("port"), K_NETWORK_OPT}},
 	{"fdb del", "fdb.del", CONFIG, "remove a static entry", {P_MAC, K_NETWORK_OPT}},
 	{"fdb flush", "fdb.flush", WRITE, "forget learned entries", {K_NETWORK_OPT, K_PORT_OPT}},
+
+	{"nat list", "nat.list", READ, "list the forwards and what each network's NAT uses",
+	 {K_NETWORK_OPT}},
+	{"nat flows", "nat.flows", READ, "list the flows that NAT follows",
+	 {K_NETWORK_OPT, K_ADDRESS_OPT, K_PROTO_OPT}},
+	{"nat forward add", "nat.forward.add", CONFIG,
+	 "send a port of the uplink's address to a VM behind NAT",
+	 {P_PROTO, P_PORTS, K_TO, K_NETWORK, K_FORCE_OPT}},
+	{"nat forward del", "nat.forward.del", CONFIG, "remove a forward",
+	 {P_PROTO, P_PORTS, K_NETWORK}},
 
 	{"stats", "stats", READ, "show what each port received and sent", {P_IF_OPT("port")}},
 	{"drops", "drops", READ, "show why and where frames were dropped", {P_IF_OPT("port")}},

@@ -16,6 +16,7 @@
 
 #define ECS_PARAMS_MAX 16
 #define ECS_WORDS_MAX 64 /* words of one line */
+#define ECS_SYNOPSIS_MAX 512
 
 enum ecs_type {
 	ECS_TYPE_NONE = 0, /* end of the list */
@@ -27,6 +28,11 @@ enum ecs_type {
 	ECS_TYPE_CHOICE,   /* JSON string, one of choices "a|b|c" */
 	ECS_TYPE_FLAG,	   /* keyword without value; JSON true */
 	ECS_TYPE_PATH,	   /* JSON string; completes files */
+	ECS_TYPE_PREFIX4,  /* IPv4 address and prefix length; JSON string, canonical */
+	ECS_TYPE_PREFIX6,  /* the same for IPv6 */
+	ECS_TYPE_ADDR,	   /* address of either family; JSON string */
+	ECS_TYPE_PORTS,	   /* port or LOW-HIGH; JSON string, canonical */
+	ECS_TYPE_TARGET,   /* IPv4 address with an optional :PORT; JSON string, canonical */
 };
 
 struct ecs_param {
@@ -34,9 +40,9 @@ struct ecs_param {
 	enum ecs_type type;
 	const char *keyword; /* word before the value ("network"); NULL = positional */
 	bool optional;
-	bool nullable;	     /* the word "none" is a value too: JSON null */
-	bool zero;	     /* ECS_TYPE_UINT: 0 is allowed beside [min, max] */
-	uint64_t min, max;   /* ECS_TYPE_UINT */
+	bool nullable;	   /* the word "none" is a value too: JSON null; after a flag, in a "set" */
+	bool zero;	   /* ECS_TYPE_UINT: 0 is allowed beside [min, max] */
+	uint64_t min, max; /* ECS_TYPE_UINT */
 	const char *choices; /* ECS_TYPE_CHOICE */
 	const char *meta;    /* how help shows the value ("VID") */
 };

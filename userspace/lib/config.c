@@ -12,12 +12,20 @@ static const struct {
 	const char *method;
 	ecs_config_fn *fn;
 } handlers[] = {
-	{"network.add", ecs_config_network_add}, {"network.set", ecs_config_network_set},
-	{"network.del", ecs_config_network_del}, {"match.add", ecs_config_match_add},
-	{"match.del", ecs_config_match_del},	 {"port.add", ecs_config_port_add},
-	{"port.set", ecs_config_port_set},	 {"port.del", ecs_config_port_del},
-	{"patch.add", ecs_config_patch_add},	 {"patch.del", ecs_config_patch_del},
-	{"fdb.add", ecs_config_fdb_add},	 {"fdb.del", ecs_config_fdb_del},
+	{"network.add", ecs_config_network_add},
+	{"network.set", ecs_config_network_set},
+	{"network.del", ecs_config_network_del},
+	{"match.add", ecs_config_match_add},
+	{"match.del", ecs_config_match_del},
+	{"port.add", ecs_config_port_add},
+	{"port.set", ecs_config_port_set},
+	{"port.del", ecs_config_port_del},
+	{"patch.add", ecs_config_patch_add},
+	{"patch.del", ecs_config_patch_del},
+	{"nat.forward.add", ecs_config_forward_add},
+	{"nat.forward.del", ecs_config_forward_del},
+	{"fdb.add", ecs_config_fdb_add},
+	{"fdb.del", ecs_config_fdb_del},
 };
 
 int ecs_config_apply(struct ecs_config *config, const struct ecs_command *command,
@@ -51,6 +59,7 @@ void ecs_config_free(struct ecs_config *config)
 	free(config->ports);
 	free(config->patches);
 	free(config->fdb);
+	free(config->forwards);
 	free(config);
 }
 
@@ -91,7 +100,7 @@ struct ecs_config *ecs_config_copy(const struct ecs_config *config)
 		return NULL;
 	if (COPY(copy, config, networks) < 0 || COPY(copy, config, matches) < 0 ||
 	    COPY(copy, config, ports) < 0 || COPY(copy, config, patches) < 0 ||
-	    COPY(copy, config, fdb) < 0) {
+	    COPY(copy, config, fdb) < 0 || COPY(copy, config, forwards) < 0) {
 		ecs_config_free(copy);
 		return NULL;
 	}

@@ -15,11 +15,16 @@
 #include <ecswitch/err.h>
 
 #include "commands.h"
+#include "types.h"
 
 #define ECS_PATTERN_MAX 64 /* of a match, with the terminating zero */
 #define ECS_MATCHES_MAX 256
 #define ECS_STATIC_FDB_MAX 16384
 #define ECS_AGEING_DEFAULT_S 300
+#define ECS_FORWARDS_MAX 4096
+#define ECS_GATEWAY_PREFIX "ecs-"      /* a gateway's link: this and the network's name */
+#define ECS_GATEWAY_PORT_PREFIX "ecp-" /* its other end, the port */
+#define ECS_CONFIG_FLOWS_MAX 1048576
 
 enum ecs_match_kind {
 	ECS_MATCH_ANY,
@@ -33,6 +38,21 @@ struct ecs_config_network {
 	uint16_t vlan;		     /* of the uplink; 0 = untagged */
 	uint32_t ageing_s;	     /* 0 = learned entries stay */
 	uint32_t fdb_limit;	     /* learned entries, 0 = no limit of its own */
+	struct ecs_prefix gateway;   /* IPv4; family 0 = none */
+	struct ecs_prefix gateway6;
+	bool nat;
+	struct ecs_ports nat_ports; /* low 0 = the daemon's choice */
+	uint32_t nat_limit;	    /* flows of one VM, 0 = the daemon's choice, as the next ones */
+	uint32_t tcp_timeout_s, udp_timeout_s, icmp_timeout_s;
+};
+
+/* A port of the uplink's address that goes to a VM. */
+struct ecs_config_forward {
+	char network[ECS_NAME_MAX];
+	uint8_t proto; /* IPPROTO_* */
+	struct ecs_ports ports;
+	struct ecs_target to; /* of the first port; the others follow in order */
+	bool force;	      /* even if the host listens there */
 };
 
 /* Matches are tried in order; the first that fits a link decides. */
@@ -72,6 +92,8 @@ struct ecs_config {
 	size_t patches_len;
 	struct ecs_config_fdb *fdb;
 	size_t fdb_len;
+	struct ecs_config_forward *forwards;
+	size_t forwards_len;
 };
 
 /** ecs_config_new - an empty configuration. Return: NULL without memory. */
@@ -104,6 +126,9 @@ json_t *ecs_config_dump(const struct ecs_config *config);
 const struct ecs_config_network *ecs_config_network(const struct ecs_config *config,
 						    const char *name);
 const struct ecs_config_port *ecs_config_port(const struct ecs_config *config, const char *ifname);
+
+/** ecs_config_gateway - whether a network has a gateway of either family. */
+bool ecs_config_gateway(const struct ecs_config_network *network);
 
 /** ecs_config_is_uplink - whether some network has the link @ifname as its uplink. */
 bool ecs_config_is_uplink(const struct ecs_config *config, const char *ifname);

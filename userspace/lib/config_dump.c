@@ -3,6 +3,8 @@
  * The configuration as the commands that make it, for `save`. Options that have their default
  * value are left out.
  */
+#include <netinet/in.h>
+
 #include "config_list.h"
 #include "types.h"
 
@@ -31,6 +33,57 @@ static int put_fdb(json_t *commands, const struct ecs_config *config, bool with_
 	return rc;
 }
 
+static int put_number(json_t *params, const char *key, uint32_t value)
+{
+	return value ? json_object_set_new(params, key, json_integer(value)) : 0;
+}
+
+static int put_prefix(json_t *params, const char *key, const struct ecs_prefix *prefix)
+{
+	char text[ECS_PREFIX_TEXT_MAX];
+
+	return prefix->family ? json_object_set_new(params, key,
+						    json_string(ecs_prefix_format(prefix, text)))
+			      : 0;
+}
+
+static int put_nat(json_t *params, const struct ecs_config_network *network)
+{
+	char ports[ECS_PORTS_TEXT_MAX];
+	int rc = put_prefix(params, "gateway", &network->gateway);
+
+	rc |= put_prefix(params, "gateway6", &network->gateway6);
+	if (network->nat)
+		rc |= json_object_set_new(params, "nat", json_true());
+	if (network->nat_ports.low)
+		rc |= json_object_set_new(
+			params, "nat_ports",
+			json_string(ecs_ports_format(&network->nat_ports, ports)));
+	rc |= put_number(params, "nat_limit", network->nat_limit);
+	rc |= put_number(params, "tcp_timeout", network->tcp_timeout_s);
+	rc |= put_number(params, "udp_timeout", network->udp_timeout_s);
+	return rc | put_number(params, "icmp_timeout", network->icmp_timeout_s);
+}
+
+static int put_forwards(json_t *commands, const struct ecs_config *config)
+{
+	char ports[ECS_PORTS_TEXT_MAX], to[ECS_TARGET_TEXT_MAX];
+	int rc = 0;
+
+	for (size_t i = 0; i < config->forwards_len; i++) {
+		const struct ecs_config_forward *forward = &config->forwards[i];
+
+		rc |= put(commands, "nat.forward.add",
+			  json_pack("{s:s, s:s, s:s, s:s, s:o*}", "proto",
+				    forward->proto == IPPROTO_TCP ? "tcp" : "udp", "port",
+				    ecs_ports_format(&forward->ports, ports), "to",
+				    ecs_target_format(&forward->to, to), "network",
+				    forward->network, "force",
+				    forward->force ? json_true() : NULL));
+	}
+	return rc;
+}
+
 static int put_networks(json_t *commands, const struct ecs_config *config)
 {
 	int rc = 0;
@@ -48,6 +101,7 @@ static int put_networks(json_t *commands, const struct ecs_config *config)
 		if (network->fdb_limit)
 			rc |= json_object_set_new(params, "fdb_limit",
 						  json_integer(network->fdb_limit));
+		rc |= put_nat(params, network);
 		rc |= put(commands, "network.add", params);
 	}
 	return rc;
@@ -85,7 +139,7 @@ json_t *ecs_config_dump(const struct ecs_config *config)
 
 	if (commands && put_fdb(commands, config, false) == 0 &&
 	    put_networks(commands, config) == 0 && put_ports(commands, config) == 0 &&
-	    put_fdb(commands, config, true) == 0)
+	    put_fdb(commands, config, true) == 0 && put_forwards(commands, config) == 0)
 		return commands;
 	json_decref(commands);
 	return NULL;

@@ -64,6 +64,32 @@ const struct ecs_config_match *ecs_config_match_of(const struct ecs_config *conf
 int ecs_config_fdb_follow(struct ecs_config *config, const char *ifname, const char *old,
 			  const char *network, struct ecs_err *err);
 
+/** ecs_config_nat_take - lay the gateway and NAT options that were given over @network. */
+void ecs_config_nat_take(struct ecs_config_network *network, const json_t *params);
+bool ecs_config_nat_same(const struct ecs_config_network *a, const struct ecs_config_network *b);
+
+/**
+ * ecs_config_nat_check - whether gateway and NAT options may stand together
+ *
+ * Return: 0; -EINVAL; -EBUSY if forwards need what @network no longer has, or clash.
+ */
+int ecs_config_nat_check(const struct ecs_config *config, const struct ecs_config_network *network,
+			 struct ecs_err *err);
+
+/** ecs_config_forward_of - the first forward of a network. Return: borrowed or NULL. */
+const struct ecs_config_forward *ecs_config_forward_of(const struct ecs_config *config,
+						       const char *network);
+
+/**
+ * ecs_config_forward_clash - a forward of another network, same uplink, with a port of @forward
+ * @uplink: of the network that @forward is of
+ *
+ * Return: borrowed or NULL.
+ */
+const struct ecs_config_forward *ecs_config_forward_clash(const struct ecs_config *config,
+							  const struct ecs_config_forward *forward,
+							  const char *uplink);
+
 typedef int ecs_config_fn(struct ecs_config *config, const json_t *params, bool *changed,
 			  struct ecs_err *err);
 ecs_config_fn ecs_config_network_add, ecs_config_network_set, ecs_config_network_del;
@@ -71,5 +97,6 @@ ecs_config_fn ecs_config_match_add, ecs_config_match_del;
 ecs_config_fn ecs_config_port_add, ecs_config_port_set, ecs_config_port_del;
 ecs_config_fn ecs_config_patch_add, ecs_config_patch_del;
 ecs_config_fn ecs_config_fdb_add, ecs_config_fdb_del;
+ecs_config_fn ecs_config_forward_add, ecs_config_forward_del;
 
 #endif

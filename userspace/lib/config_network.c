@@ -3,6 +3,7 @@
  * Networks and their options: what may stand together without looking at any link.
  */
 #include <errno.h>
+#include <netinet/in.h>
 
 #include "config_list.h"
 
@@ -47,12 +48,13 @@ static void take_options(struct ecs_config_network *network, const json_t *param
 		network->ageing_s = (uint32_t)json_integer_value(ageing);
 	if (fdb_limit)
 		network->fdb_limit = (uint32_t)json_integer_value(fdb_limit);
+	ecs_config_nat_take(network, params);
 }
 
 static bool same_options(const struct ecs_config_network *a, const struct ecs_config_network *b)
 {
 	return !strcmp(a->uplink, b->uplink) && a->vlan == b->vlan && a->ageing_s == b->ageing_s &&
-	       a->fdb_limit == b->fdb_limit;
+	       a->fdb_limit == b->fdb_limit && ecs_config_nat_same(a, b);
 }
 
 /* Whether the link may be an uplink beside all that uses it already. */
@@ -77,6 +79,10 @@ static int check_uplink(const struct ecs_config *config, const struct ecs_config
 static int check_options(const struct ecs_config *config, const struct ecs_config_network *network,
 			 struct ecs_err *err)
 {
+	int rc = ecs_config_nat_check(config, network, err);
+
+	if (rc < 0)
+		return rc;
 	if (!network->uplink[0])
 		return network->vlan ? ecs_fail(err, -EINVAL,
 						"network %s has vlan %u but no uplink that carries "
@@ -88,7 +94,7 @@ static int check_options(const struct ecs_config *config, const struct ecs_confi
 		char vlan[16] = "untagged";
 
 		if (!strcmp(other->name, network->name) || strcmp(other->uplink, network->uplink) ||
-		    other->vlan != network->vlan)
+		    other->vlan != network->vlan || other->nat || network->nat)
 			continue;
 		if (network->vlan)
 			snprintf(vlan, sizeof(vlan), "vlan %u", network->vlan);
@@ -155,9 +161,18 @@ int ecs_config_network_set(struct ecs_config *config, const json_t *params, bool
 /* Finds what a network's removal would leave behind. Return: 0; -EBUSY, naming the first. */
 static int check_unused(const struct ecs_config *config, const char *name, struct ecs_err *err)
 {
+	const struct ecs_config_forward *forward = ecs_config_forward_of(config, name);
 	size_t users = 0;
 	char first[160] = "";
 
+	if (forward) {
+		char ports[ECS_PORTS_TEXT_MAX];
+
+		return ecs_fail(err, -EBUSY,
+				"network %s has forwards; first: nat forward del %s %s network %s",
+				name, forward->proto == IPPROTO_TCP ? "tcp" : "udp",
+				ecs_ports_format(&forward->ports, ports), name);
+	}
 	for (size_t i = config->fdb_len; i-- > 0;) {
 		const uint8_t *mac = config->fdb[i].mac;
 

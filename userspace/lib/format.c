@@ -75,6 +75,7 @@ void ecs_command_synopsis(const struct ecs_command *command, char *buf, size_t s
 		used += (size_t)snprintf(
 			buf + used, size - used, " %s%s%s%s%s%s", param->optional ? "[" : "",
 			param->keyword ? param->keyword : "", param->keyword && *word ? " " : "",
-			word, none ? "|none" : "", param->optional ? "]" : "");
+			word, none ? (*word ? "|none" : " [none]") : "",
+			param->optional ? "]" : "");
 	}
 }

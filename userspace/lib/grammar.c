@@ -3,6 +3,7 @@
  * One parameter of the table: its value from a word and from JSON, and its description. Called
  * by the command parser, the JSON-RPC check and the formatter.
  */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <limits.h>
@@ -11,7 +12,8 @@
 #include "grammar.h"
 #include "types.h"
 
-#define EDIT_MAX 40 /* longer words are not compared */
+#define CANONICAL_MAX 64 /* above each ECS_*_TEXT_MAX */
+#define EDIT_MAX 40	 /* longer words are not compared */
 
 char *ecs_quote(char buf[ECS_QUOTE_MAX], const char *word)
 {
@@ -49,6 +51,21 @@ static char *type_expects(const struct ecs_param *param, char *buf, size_t size)
 		break;
 	case ECS_TYPE_PATH:
 		snprintf(buf, size, "a file name");
+		break;
+	case ECS_TYPE_PREFIX4:
+		snprintf(buf, size, "an address with its prefix length like 10.77.0.1/24");
+		break;
+	case ECS_TYPE_PREFIX6:
+		snprintf(buf, size, "an address with its prefix length like fd00:77::1/64");
+		break;
+	case ECS_TYPE_ADDR:
+		snprintf(buf, size, "an IP address");
+		break;
+	case ECS_TYPE_PORTS:
+		snprintf(buf, size, "a port or a range like 8000-8100");
+		break;
+	case ECS_TYPE_TARGET:
+		snprintf(buf, size, "an address like 10.77.0.10 or 10.77.0.10:80");
 		break;
 	case ECS_TYPE_NONE:
 		break;
@@ -100,10 +117,47 @@ static bool choice_valid(const char *choices, const char *text)
 	return false;
 }
 
+/* The one way to write a value of a type that has several. Return: @buf, or NULL if invalid. */
+static char *canonical(const struct ecs_param *param, const char *text, char buf[CANONICAL_MAX])
+{
+	struct ecs_prefix prefix;
+	struct ecs_target target;
+	struct ecs_ports ports;
+	uint8_t bytes[16], family;
+
+	switch (param->type) {
+	case ECS_TYPE_MAC:
+		return ecs_mac_parse(text, bytes) ? NULL : ecs_mac_format(bytes, buf);
+	case ECS_TYPE_PREFIX4:
+		return ecs_prefix_parse(text, AF_INET, &prefix) ? NULL
+								: ecs_prefix_format(&prefix, buf);
+	case ECS_TYPE_PREFIX6:
+		return ecs_prefix_parse(text, AF_INET6, &prefix) ? NULL
+								 : ecs_prefix_format(&prefix, buf);
+	case ECS_TYPE_ADDR:
+		if (ecs_addr_parse(text, &family, bytes) < 0)
+			return NULL;
+		return (char *)inet_ntop(family, bytes, buf, CANONICAL_MAX);
+	case ECS_TYPE_PORTS:
+		return ecs_ports_parse(text, &ports) ? NULL : ecs_ports_format(&ports, buf);
+	case ECS_TYPE_TARGET:
+		return ecs_target_parse(text, &target) ? NULL : ecs_target_format(&target, buf);
+	default:
+		return NULL;
+	}
+}
+
+static bool has_canonical(const struct ecs_param *param)
+{
+	return param->type == ECS_TYPE_MAC || param->type >= ECS_TYPE_PREFIX4;
+}
+
 static bool string_valid(const struct ecs_param *param, const char *text)
 {
-	uint8_t mac[6];
+	char buf[CANONICAL_MAX];
 
+	if (has_canonical(param))
+		return canonical(param, text, buf);
 	switch (param->type) {
 	case ECS_TYPE_IFNAME:
 		return ecs_ifname_valid(text);
@@ -111,8 +165,6 @@ static bool string_valid(const struct ecs_param *param, const char *text)
 		return ecs_name_valid(text);
 	case ECS_TYPE_PATTERN:
 		return ecs_pattern_valid(text);
-	case ECS_TYPE_MAC:
-		return ecs_mac_parse(text, mac) == 0;
 	case ECS_TYPE_CHOICE:
 		return choice_valid(param->choices, text);
 	case ECS_TYPE_PATH:
@@ -135,8 +187,7 @@ static bool uint_valid(const struct ecs_param *param, const json_t *value)
 bool ecs_param_check(const struct ecs_param *param, json_t *value)
 {
 	const char *text = json_string_value(value);
-	char canonical[ECS_MAC_TEXT_MAX];
-	uint8_t mac[6];
+	char buf[CANONICAL_MAX];
 
 	if (param->nullable && json_is_null(value))
 		return true;
@@ -147,8 +198,8 @@ bool ecs_param_check(const struct ecs_param *param, json_t *value)
 	/* A string "none" would come back as the value null from a saved file. */
 	if (!text || !string_valid(param, text) || (param->nullable && !strcmp(text, "none")))
 		return false;
-	if (param->type == ECS_TYPE_MAC && ecs_mac_parse(text, mac) == 0)
-		return json_string_set(value, ecs_mac_format(mac, canonical)) == 0;
+	if (has_canonical(param) && canonical(param, text, buf))
+		return json_string_set(value, buf) == 0;
 	return true;
 }
 
@@ -175,7 +226,7 @@ json_t *ecs_param_from_text(const struct ecs_param *param, const char *text)
 int ecs_command_complete(const struct ecs_command *command, const json_t *params,
 			 struct ecs_err *err)
 {
-	char expects[128], synopsis[256];
+	char expects[128], synopsis[ECS_SYNOPSIS_MAX];
 	bool some = !(command->flags & ECS_COMMAND_SET);
 
 	ecs_command_synopsis(command, synopsis, sizeof(synopsis));

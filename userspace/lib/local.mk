@@ -12,7 +12,9 @@ userspace_lib_libecs_a_SOURCES = \
 	userspace/lib/config.h \
 	userspace/lib/config_dump.c \
 	userspace/lib/config_fdb.c \
+	userspace/lib/config_forward.c \
 	userspace/lib/config_list.h \
+	userspace/lib/config_nat.c \
 	userspace/lib/config_network.c \
 	userspace/lib/config_patch.c \
 	userspace/lib/config_port.c \
@@ -27,4 +29,5 @@ userspace_lib_libecs_a_SOURCES = \
 	userspace/lib/rpc.h \
 	userspace/lib/script.c \
 	userspace/lib/types.c \
-	userspace/lib/types.h
+	userspace/lib/types.h \
+	userspace/lib/types_inet.c

@@ -113,7 +113,7 @@ static const struct ecs_command *find_command(int argc, char *const argv[], int 
 static int fail_word(const struct ecs_command *command, const char *word, struct ecs_err *err)
 {
 	struct ecs_nearest nearest = {.word = word};
-	char quoted[ECS_QUOTE_MAX], hint[64], synopsis[256];
+	char quoted[ECS_QUOTE_MAX], hint[64], synopsis[ECS_SYNOPSIS_MAX];
 
 	for (const struct ecs_param *param = command->params; param->type; param++)
 		if (param->keyword)
@@ -151,9 +151,11 @@ static int take_keyword(const struct ecs_command *command, const struct ecs_para
 		return ecs_fail(err, -EINVAL, "%s: \"%s\" is given twice: once is enough",
 				command->words, param->keyword);
 	if (param->type == ECS_TYPE_FLAG) {
-		if (json_object_set_new(params, param->name, json_true()) < 0)
+		bool off = param->nullable && argc > 1 && !strcmp(argv[1], "none");
+
+		if (json_object_set_new(params, param->name, off ? json_null() : json_true()) < 0)
 			return ecs_fail(err, -ENOMEM, "out of memory");
-		return 1;
+		return off ? 2 : 1;
 	}
 	if (argc < 2)
 		return ecs_fail(err, -EINVAL, "%s: \"%s\" has no value: expected %s",

@@ -10,6 +10,28 @@
 #include <stdint.h>
 
 #define ECS_MAC_TEXT_MAX 18
+#define ECS_ADDR_TEXT_MAX 46			    /* INET6_ADDRSTRLEN */
+#define ECS_PREFIX_TEXT_MAX (ECS_ADDR_TEXT_MAX + 4) /* "/128" */
+#define ECS_PORTS_TEXT_MAX 12			    /* "10000-20000" */
+#define ECS_TARGET_TEXT_MAX (ECS_ADDR_TEXT_MAX + 8) /* "[ADDR]:65535" */
+
+/* An address with the length of its prefix. */
+struct ecs_prefix {
+	uint8_t family; /* AF_INET, AF_INET6; 0 = none */
+	uint8_t len;
+	uint8_t addr[16]; /* network order; IPv4 in the first 4 */
+};
+
+/* Ports of a rule, each end included; low 0 = none. Host order. */
+struct ecs_ports {
+	uint16_t low, high;
+};
+
+/* Where a forward goes. */
+struct ecs_target {
+	uint8_t addr[4];
+	uint16_t port; /* 0 = the same as the packet's; host order */
+};
 
 /** ecs_mac_parse - "aa:bb:cc:dd:ee:ff" (either case). Return: 0; -EINVAL. */
 int ecs_mac_parse(const char *text, uint8_t mac[6]);
@@ -18,6 +40,25 @@ char *ecs_mac_format(const uint8_t mac[6], char text[ECS_MAC_TEXT_MAX]);
 
 /** ecs_uint_parse - decimal number of [@min, @max]. Return: 0; -EINVAL; -ERANGE. */
 int ecs_uint_parse(const char *text, uint64_t min, uint64_t max, uint64_t *out);
+
+/** ecs_addr_parse - an address of either family; @family is AF_INET or AF_INET6. Return: 0;
+ * -EINVAL. */
+int ecs_addr_parse(const char *text, uint8_t *family, uint8_t addr[16]);
+
+/** ecs_prefix_parse - "10.0.0.1/24", of @family alone. Return: 0; -EINVAL. */
+int ecs_prefix_parse(const char *text, uint8_t family, struct ecs_prefix *out);
+/** ecs_prefix_format - into @text. Return: @text. */
+char *ecs_prefix_format(const struct ecs_prefix *prefix, char text[ECS_PREFIX_TEXT_MAX]);
+
+/** ecs_ports_parse - "80" or "8000-8100", 1 to 65535 and in order. Return: 0; -EINVAL. */
+int ecs_ports_parse(const char *text, struct ecs_ports *out);
+/** ecs_ports_format - one number if the ends are equal. Return: @text. */
+char *ecs_ports_format(const struct ecs_ports *ports, char text[ECS_PORTS_TEXT_MAX]);
+
+/** ecs_target_parse - "10.0.0.10" or "10.0.0.10:80". Return: 0; -EINVAL. */
+int ecs_target_parse(const char *text, struct ecs_target *out);
+/** ecs_target_format - into @text. Return: @text. */
+char *ecs_target_format(const struct ecs_target *target, char text[ECS_TARGET_TEXT_MAX]);
 
 /** ecs_ifname_valid - may be the name of a link (dev_valid_name() of the kernel). */
 bool ecs_ifname_valid(const char *text);
