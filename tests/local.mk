@@ -1,1 +1,43 @@
+# SPDX-License-Identifier: Apache-2.0
+# Programs of the tests. unit_tests run anywhere and in `make check`; bpf_tests and the system
+# tests need root, and only scripts/check runs them. A test program is a cmocka group.
+unit_tests =
+bpf_tests =
 include tests/bpf/bpf.mk
+
+test_tools = \
+	tests/lib/frame \
+	tests/lib/pinger \
+	tests/lib/taphost \
+	tests/lib/vlanend
+tests_lib_frame_SOURCES = tests/lib/frame.c tests/lib/netns.h
+tests_lib_pinger_SOURCES = tests/lib/pinger.c tests/lib/netns.h
+tests_lib_taphost_SOURCES = tests/lib/taphost.c tests/lib/netns.h
+tests_lib_vlanend_SOURCES = tests/lib/vlanend.c tests/lib/netns.h
+tests_lib_vlanend_CFLAGS = $(AM_CFLAGS) $(LIBBPF_CFLAGS)
+tests_lib_vlanend_LDADD = $(LIBBPF_LIBS)
+
+check_PROGRAMS += $(test_tools)
+if HAVE_CMOCKA
+check_PROGRAMS += $(unit_tests) $(bpf_tests)
+TESTS += $(unit_tests)
+endif
+
+# For scripts/check: the build with sanitizers needs these alone, and which programs there are.
+unit-tests: $(unit_tests)
+list-tests:
+	@printf 'unit %s\n' $(unit_tests)
+	@printf 'bpf %s\n' $(bpf_tests)
+.PHONY: unit-tests list-tests
+
+EXTRA_DIST += \
+	.ci/run \
+	scripts/check \
+	scripts/deps \
+	scripts/style \
+	scripts/tap.awk \
+	tests/lib/net.bash \
+	tests/lib/switch.bash \
+	tests/lib/system.bash \
+	tests/lib/world.bash \
+	tests/system/harness.sh

@@ -1,0 +1,173 @@
+# SPDX-License-Identifier: Apache-2.0
+# Machines for the system tests: namespaces that stand for VMs and LAN hosts, and the links by
+# which they hang on the hypervisor, which is the namespace that the test itself runs in.
+# `ip netns exec` would remount /sys and hide the pinned maps; nsenter does not.
+
+ns_new() # NAME
+{
+	touch "/run/netns/$1"
+	must unshare "--net=/run/netns/$1" true
+	must ns "$1" ip link set lo up
+	ns "$1" sysctl -qw net.ipv6.conf.all.accept_dad=0 net.ipv6.conf.default.accept_dad=0
+}
+
+# A namespace that stays silent: no IPv6, so no router solicitations and no MLD reports.
+ns_new_silent() # NAME
+{
+	ns_new "$1"
+	ns "$1" sysctl -qw net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.default.disable_ipv6=1
+}
+
+ns_del() # NAME
+{
+	umount "/run/netns/$1" && rm -f "/run/netns/$1"
+}
+
+# ns NAME COMMAND...: run it there; "@" is the hypervisor itself.
+ns()
+{
+	local name=$1
+
+	shift
+	if [ "$name" = @ ]; then
+		"$@"
+	else
+		nsenter "--net=/run/netns/$name" -- "$@"
+	fi
+}
+
+# Starts a program in the background, with its output in $WORK/NAME.log; its pid is $STARTED.
+start() # NAME NS PROGRAM...
+{
+	local name=$1 enter=()
+
+	[ "$2" = @ ] || enter=(nsenter "--net=/run/netns/$2" --)
+	shift 2
+	"${enter[@]}" "$@" > "$WORK/$name.log" 2>&1 &
+	STARTED=$!
+}
+
+# veth_new NS LINK [MTU]: LINK on the hypervisor, its other end is eth0 of NS.
+veth_new()
+{
+	must ip link add "$2" ${3:+mtu "$3"} type veth peer name eth0 netns "$1" ${3:+mtu "$3"}
+	must ip link set "$2" up
+	must ns "$1" ip link set eth0 up
+}
+
+# tap_new NS LINK [MTU]: the same with a tap. As with a VM, a process holds it and carries
+# frames to the other machine's whole network stack, offloads included.
+tap_new()
+{
+	start "tap-$2" @ "$TOOLS/taphost" "$2" "/run/netns/$1" eth0 ${3:+"$3"}
+	eval "TAPHOST_${2//[^A-Za-z0-9]/_}=$STARTED"
+	assert_soon 5 grep -q ready "$WORK/tap-$2.log"
+}
+
+tap_pid() # LINK
+{
+	local var=TAPHOST_${1//[^A-Za-z0-9]/_}
+
+	echo "${!var}"
+}
+
+mac_of() # NS IF
+{
+	ns "$1" ip -j link show dev "$2" | jq -r '.[0].address'
+}
+
+ifindex_of() # NS IF
+{
+	ns "$1" ip -j link show dev "$2" 2> /dev/null | jq -r '.[0].ifindex'
+}
+
+counter() # NS IF rx|tx packets|bytes|dropped|errors
+{
+	ns "$1" ip -j -s link show dev "$2" | jq ".[0].stats64.$3.$4"
+}
+
+# addr_add NS IF N: 10.0.0.N/24 and fd00::N/64.
+addr_add()
+{
+	must ns "$1" ip addr add "${NET4:-10.0.0}.$3/24" dev "$2"
+	must ns "$1" ip addr add "${NET6:-fd00:}:$3/64" dev "$2" nodad
+}
+
+# vm_new NAME N [veth|tap] [MTU]: a machine with the addresses N, behind the link vethNAME or
+# tapNAME.
+vm_new()
+{
+	local kind=${3:-veth}
+
+	ns_new "$1"
+	"${kind}_new" "$1" "$kind$1" ${4:+"$4"}
+	addr_add "$1" eth0 "$2"
+}
+
+# lan_new [MTU]: the LAN host "lan" (address 2) at the other end of the hypervisor's uplink
+# up0 (address 1).
+lan_new()
+{
+	ns_new lan
+	veth_new lan up0 ${1:+"$1"}
+	addr_add lan eth0 2
+	addr_add @ up0 1
+}
+
+ping4() # NS N [PING OPTIONS...]
+{
+	local from=$1 to=$2
+
+	shift 2
+	ns "$from" ping -4 -n -q -c 3 -i 0.02 -W 2 "$@" "${NET4:-10.0.0}.$to"
+}
+
+ping6() # NS N [PING OPTIONS...]
+{
+	local from=$1 to=$2
+
+	shift 2
+	ns "$from" ping -6 -n -q -c 3 -i 0.02 -W 2 "$@" "${NET6:-fd00:}:$to"
+}
+
+# tcp_moves FROM TO N [MEGABYTES]: TCP from machine FROM to address N of machine TO; prints Mbit/s.
+tcp_moves()
+{
+	local server
+
+	rm -f "$WORK/iperf-server.log"
+	start iperf-server "$2" iperf3 -s -1 --forceflush
+	server=$STARTED
+	assert_soon 5 grep -q listening "$WORK/iperf-server.log"
+	ns "$1" iperf3 -c "${NET4:-10.0.0}.$3" -n "${4:-20}M" -J > "$WORK/iperf.json" ||
+		fail "TCP from $1 to $2: $(jq -r .error "$WORK/iperf.json")"
+	wait "$server"
+	jq '.end.sum_received.bits_per_second / 1e6 | floor' "$WORK/iperf.json"
+}
+
+# frame OPTIONS...: see frame.c.
+frame()
+{
+	"$TOOLS/frame" "$@"
+}
+
+# pinger_start NS N: 100 pings a second; returns after the first answer. pinger_end sets $LOST,
+# $DUPLICATES, $LONGEST_GAP_MS and $SENT.
+pinger_start()
+{
+	start pinger "$1" "$TOOLS/pinger" "${NET4:-10.0.0}.$2"
+	PINGER=$STARTED
+	assert_soon 5 grep -q started "$WORK/pinger.log"
+}
+
+pinger_end()
+{
+	local report
+
+	kill "$PINGER"
+	assert_soon 5 gone "$PINGER"
+	report=$(tail -n 1 "$WORK/pinger.log")
+	echo "pinger: $report"
+	read -r SENT LOST DUPLICATES LONGEST_GAP_MS < <(
+		jq -r '[.sent, .lost, .duplicates, .longest_gap_ms] | join(" ")' <<< "$report")
+}

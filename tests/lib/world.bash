@@ -1,0 +1,208 @@
+# SPDX-License-Identifier: Apache-2.0
+# The private world of a system test. A test file sources this, defines functions test_CLAIM,
+# and ends with `run_tests "$@"`. Each function runs in fresh mount, network and PID namespaces
+# with its own /run, /etc/ecswitch and /sys/fs/bpf: whatever it makes or starts dies with it.
+set -u
+
+TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+BUILD=${ECS_BUILD:-$TOP/build}
+TOOLS=$BUILD/tests/lib
+ECSWITCHD=${ECSWITCHD:-$BUILD/ecswitchd}
+ECSWITCHCTL=${ECSWITCHCTL:-$BUILD/ecswitchctl}
+TEST_TIMEOUT=${TEST_TIMEOUT:-60} # seconds a test may take; a file may set its own
+
+# --- running -----------------------------------------------------------------------------
+
+# Names of the test functions in the order of their definition.
+list_tests()
+{
+	shopt -s extdebug
+	declare -F | awk '$3 ~ /^test_/ { print $3 }' | while read -r name; do
+		declare -F "$name"
+	done | sort -n -k 2 | awk '{ print $1 }'
+	shopt -u extdebug
+}
+
+# run_tests [--list | NAME...]: TAP on stdout; exit status 1 if a test failed.
+run_tests()
+{
+	local name log rc n=0 failed=0
+
+	case ${1:-} in
+	--list) list_tests; exit 0 ;;
+	--world) enter_world "$2"; exit 0 ;;
+	esac
+	if [ "$(id -u)" -ne 0 ]; then
+		echo "1..0 # SKIP system tests need root"
+		exit 0
+	fi
+	[ $# -gt 0 ] || set -- $(list_tests)
+	echo "1..$#"
+	log=$(mktemp)
+	trap 'rm -f "$log"' EXIT
+	for name in "$@"; do
+		n=$((n + 1))
+		timeout -k 5 "$TEST_TIMEOUT" unshare --mount --net --pid --fork --kill-child --mount-proc \
+			--propagation private bash "$0" --world "$name" < /dev/null > "$log" 2>&1
+		rc=$?
+		case $rc in
+		0) echo "ok $n - $name" ;;
+		77) echo "ok $n - $name # SKIP $(tail -n 1 "$log")" ;;
+		*)
+			failed=1
+			[ $rc -ne 124 ] && [ $rc -ne 137 ] || echo "took longer than $TEST_TIMEOUT s" >> "$log"
+			echo "not ok $n - $name"
+			tail -n 60 "$log" | sed 's/^/# /'
+			;;
+		esac
+	done
+	exit $failed
+}
+
+# Runs as process 1 of the new namespaces.
+enter_world()
+{
+	mount -t tmpfs tmpfs /run
+	mkdir -p /run/netns /run/etc /run/work
+	# Our own /etc: the machine's entries, but no configuration of ecswitch.
+	mount --bind /etc /run/etc
+	mount -t tmpfs tmpfs /etc
+	ln -s /run/etc/* /etc/
+	rm -f /etc/ecswitch
+	mkdir /etc/ecswitch
+	mount -t sysfs sysfs /sys
+	mount -t bpf bpf /sys/fs/bpf
+	cd /run/work || exit 1
+	ip link set lo up
+	sysctl -qw net.ipv6.conf.all.accept_dad=0 net.ipv6.conf.default.accept_dad=0
+	declare -g WORK=/run/work
+	trap 'on_exit $?' EXIT
+	"$1"
+}
+
+# The daemon's last words explain most failures.
+on_exit()
+{
+	local log
+
+	[ "$1" -ne 0 ] && [ "$1" -ne 77 ] || return
+	for log in "$WORK"/ecswitchd*.log; do
+		[ -s "$log" ] || continue
+		echo "--- $(basename "$log")"
+		tail -n 25 "$log"
+	done
+}
+
+# --- claims ------------------------------------------------------------------------------
+
+# Ends the test: fail MESSAGE...
+fail()
+{
+	local depth=1
+
+	# The line that matters is the one of the test file.
+	while [[ ${BASH_SOURCE[$depth]:-} == *.bash ]]; do
+		depth=$((depth + 1))
+	done
+	echo "FAILED at $(basename "${BASH_SOURCE[$depth]:-?}"):${BASH_LINENO[$((depth - 1))]}: $*"
+	exit 1
+}
+
+skip()
+{
+	echo "$*"
+	exit 77
+}
+
+assert_eq() # GOT WANTED WHAT
+{
+	[ "$1" = "$2" ] || fail "${3:-value}: got '$1', wanted '$2'"
+}
+
+assert_le() # NUMBER LIMIT WHAT
+{
+	[ "$1" -le "$2" ] 2> /dev/null || fail "${3:-value}: got '$1', wanted at most $2"
+}
+
+assert_ge() # NUMBER LIMIT WHAT
+{
+	[ "$1" -ge "$2" ] 2> /dev/null || fail "${3:-value}: got '$1', wanted at least $2"
+}
+
+assert_match() # TEXT REGEX WHAT
+{
+	[[ $1 =~ $2 ]] || fail "${3:-text}: got '$1', wanted something like '$2'"
+}
+
+# assert COMMAND...: its output shows only when it fails.
+assert()
+{
+	local out
+
+	out=$("$@" 2>&1) || fail "$* (status $?): $out"
+}
+
+assert_fails()
+{
+	local out
+
+	! out=$("$@" 2>&1) || fail "$*: succeeded, with '$out'"
+}
+
+# must COMMAND...: for steps that prepare a test; prints nothing.
+must()
+{
+	local out
+
+	out=$("$@" 2>&1) || fail "cannot prepare: $* (status $?): $out"
+}
+
+now_ms()
+{
+	local t=${EPOCHREALTIME/[.,]/}
+
+	echo $((t / 1000))
+}
+
+# wait_until SECONDS COMMAND...: polls every 15 ms; status 1 at the deadline.
+wait_until()
+{
+	local end=$(($(now_ms) + $1 * 1000))
+
+	shift
+	until "$@" > /dev/null 2>&1; do
+		[ "$(now_ms)" -lt $end ] || return 1
+		sleep 0.015
+	done
+}
+
+# assert_soon SECONDS COMMAND...: the claim comes true before the deadline.
+assert_soon()
+{
+	local out
+
+	wait_until "$@" && return
+	shift
+	out=$("$@" 2>&1)
+	fail "did not come true in time: $*: $out"
+}
+
+# same GOT-COMMAND... = WANTED: for assert_soon.
+same()
+{
+	local args=("$@")
+	local n=$((${#args[@]} - 2)) out
+
+	out=$("${args[@]:0:$n}" 2>&1)
+	[ "$out" = "${args[-1]}" ] || { echo "got '$out', wanted '${args[-1]}'"; return 1; }
+}
+
+alive()
+{
+	kill -0 "$1" 2> /dev/null
+}
+
+gone()
+{
+	! kill -0 "$1" 2> /dev/null
+}
