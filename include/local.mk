@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 noinst_HEADERS = \
 	include/ecswitch/abi.h \
 	include/ecswitch/cleanup.h \

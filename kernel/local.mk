@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # The BPF object and the skeleton that embeds it.
 bpf_sources = \
 	kernel/ecswitch.bpf.c \

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Links, addresses, routes and traffic control; knows descriptors, but no policy and no log.
 noinst_LIBRARIES += netlink/libecsnl.a
 netlink_libecsnl_a_CPPFLAGS = $(AM_CPPFLAGS) $(LIBNL_CFLAGS) $(LIBMNL_CFLAGS)

@@ -5,6 +5,8 @@ unit_tests =
 bpf_tests =
 include tests/bpf/bpf.mk
 
+include tests/unit/daemon.mk
+
 test_tools = \
 	tests/lib/frame \
 	tests/lib/pinger \

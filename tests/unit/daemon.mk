@@ -1,5 +1,5 @@
-check_PROGRAMS += tests/unit/test_plan
-TESTS += tests/unit/test_plan
+# SPDX-License-Identifier: Apache-2.0
+unit_tests += tests/unit/test_plan
 
 tests_unit_test_plan_SOURCES = \
 	tests/unit/test_plan.c \

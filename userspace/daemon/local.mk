@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 sbin_PROGRAMS += ecswitchd
 
 ecswitchd_SOURCES = \
