@@ -189,6 +189,7 @@ enum ecs_event_type {
 	ECS_EVENT_NAT_FULL,    /* table 7/8 full or more: evict; at most ten a second */
 	ECS_EVENT_NAT_LIMIT,   /* a port reached its limit; at most one a second and port */
 	ECS_EVENT_NAT_NO_PORT, /* no free port towards one remote; at most one a second and port */
+	ECS_EVENT_NAT_FIRST,   /* ecs_nat_used[0] rose from 0: the daemon begins to expire */
 };
 
 /* ecs_events: ring buffer records. */
