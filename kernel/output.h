@@ -46,21 +46,26 @@ static __noinline int ecs_output_copy(struct __sk_buff *skb, const struct ecs_pk
 		reason = ecs_output_check(skb, pkt, out, ifindex);
 	if (!reason && bpf_clone_redirect(skb, ifindex, flags))
 		reason = ECS_DROP_OUTPUT;
-	if (reason) {
-		ecs_count_drop(pkt, reason);
-		return 0;
+	if (!reason) {
+		if (!(flags & BPF_F_INGRESS))
+			ecs_count_tx(out->slot, pkt->len);
+		return 1;
 	}
-	if (!(flags & BPF_F_INGRESS))
-		ecs_count_tx(out->slot, pkt->len);
-	return 1;
+	/* A port that is known to be down misses nothing that was meant for all. */
+	if (!pkt->flooded || !(out->flags & ECS_PORT_DOWN))
+		ecs_count_drop(pkt, reason);
+	return 0;
 }
 
 /* A port that was down when the daemon last looked. The daemon may be gone and the port up
  * again, so the frame is tried all the same, in the way that tells how it went. */
 static __noinline int output_doubtful(struct __sk_buff *skb, const struct ecs_pkt *pkt, __u64 flags)
 {
-	return ecs_output_copy(skb, pkt, pkt->out, pkt->out_ifindex, flags) ? TC_ACT_STOLEN
-									    : TC_ACT_SHOT;
+	if (ecs_output_copy(skb, pkt, pkt->out, pkt->out_ifindex, flags))
+		return TC_ACT_STOLEN;
+	if (pkt->flooded && !pkt->reached)
+		ecs_count_drop(pkt, ECS_DROP_NO_RECEIVER);
+	return TC_ACT_SHOT;
 }
 
 /**

@@ -61,7 +61,9 @@ struct ecs_pkt {
 	__u8 reason;  /* enum ecs_drop */
 	__u8 tagged;  /* the frame carries a tag */
 	__u8 patched; /* everything goes to the other end of the patch */
-	__u8 pad[3];
+	__u8 flooded; /* copies go to whoever is there */
+	__u8 reached; /* at least one copy went */
+	__u8 pad;
 };
 
 /* The stages' way to drop: `return ecs_drop(pkt, ECS_DROP_HAIRPIN)`. */

@@ -83,8 +83,8 @@ static __always_inline void flood_copy(struct __sk_buff *skb, struct ecs_pkt *pk
 	struct ecs_port *out = ecs_port_find(ifindex, 0);
 
 	/* Leaving: its place in ecs_flood goes next. */
-	if (out)
-		ecs_output_copy(skb, pkt, out, ifindex, 0);
+	if (out && ecs_output_copy(skb, pkt, out, ifindex, 0))
+		pkt->reached = 1;
 }
 
 static long flood_member(__u32 i, void *ctx)
@@ -171,6 +171,7 @@ static __always_inline int emit_flood(struct __sk_buff *skb, struct ecs_pkt *pkt
 
 	if (stats)
 		stats->flooded++;
+	pkt->flooded = 1;
 	return pkt->hook == ECS_FROM_VM ? flood_from_vm(skb, pkt) : flood_from_uplink(skb, pkt);
 }
 

@@ -80,7 +80,8 @@ static bool waits_already(const struct ecs_state *state, const struct ecs_waitin
 {
 	for (size_t i = 0; i < state->waiting_count; i++)
 		if (!strcmp(state->waiting[i].name, waiting->name) &&
-		    state->waiting[i].role == waiting->role)
+		    state->waiting[i].role == waiting->role &&
+		    state->waiting[i].manual == waiting->manual)
 			return true;
 	return false;
 }
@@ -113,6 +114,28 @@ static int refuse_waiting(struct ecs_daemon *d, const struct ecs_state *want, js
 	return 0;
 }
 
+/* A static entry leads to a link that exists, as with `port add`. */
+static int refuse_fdb(const struct ecs_daemon *d, json_t *commands, const char *script,
+		      struct ecs_err *err)
+{
+	json_t *item;
+	size_t i;
+
+	json_array_foreach (commands, i, item) {
+		const char *method = json_string_value(json_object_get(item, "method"));
+		const json_t *params = json_object_get(item, "params");
+		const char *name = json_string_value(json_object_get(params, "port"));
+		char text[128];
+
+		if (strcmp(method, "fdb.add") || ecs_observed_by_name(&d->observed, name))
+			continue;
+		snprintf(text, sizeof(text), "link \"%s\": there is no such link; create it first",
+			 name);
+		return fail_at(err, -ENODEV, script, item, text);
+	}
+	return 0;
+}
+
 static int check_live(struct ecs_daemon *d, const struct ecs_config *config, json_t *commands,
 		      const char *script, struct ecs_err *err)
 {
@@ -122,6 +145,8 @@ static int check_live(struct ecs_daemon *d, const struct ecs_config *config, jso
 	if (r < 0)
 		return ecs_fail(err, r, "out of memory");
 	r = refuse_waiting(d, &want, commands, script, err);
+	if (r == 0)
+		r = refuse_fdb(d, commands, script, err);
 	ecs_state_free(&want);
 	return r;
 }

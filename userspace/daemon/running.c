@@ -149,9 +149,9 @@ static bool running_is_current(const struct ecs_daemon *d)
 static int config_builtin(struct ecs_config **out, struct ecs_err *err)
 {
 	static char text[] = "network add default\n"
-			     "match add vnet* network default kind tap\n"
-			     "match add tap* network default kind tap\n"
-			     "match add veth* network default kind veth\n";
+			     "match add vnet* network default\n"
+			     "match add tap* network default\n"
+			     "match add veth* network default\n";
 	ECS_FCLOSE FILE *in = fmemopen(text, strlen(text), "r");
 	json_t *commands = NULL;
 	int r = in ? ecs_script_parse(in, "built-in", &commands, err) : -ENOMEM;
