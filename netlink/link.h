@@ -18,15 +18,16 @@ struct nl_object;
 struct ecs_link {
 	uint32_t ifindex;
 	char name[IFNAMSIZ];
-	char kind[IFNAMSIZ]; /* IFLA_INFO_KIND; "tap" for a tun device that carries Ethernet; empty for hardware */
+	/* IFLA_INFO_KIND; "tap" for a tun device that carries Ethernet; empty for hardware */
+	char kind[IFNAMSIZ];
 	uint8_t mac[6];
-	bool ethernet;		/* ARPHRD_ETHER with a 6-byte address */
+	bool ethernet; /* ARPHRD_ETHER with a 6-byte address */
 	uint32_t mtu;
-	uint32_t flags;		/* IFF_* */
-	bool carrier;		/* IFF_UP and IFLA_CARRIER (operstate up or unknown) */
-	uint32_t master;	/* ifindex, 0 = none */
-	uint32_t peer;		/* IFLA_LINK: a veth's other end, a VLAN's lower link; 0 = none */
-	bool peer_elsewhere;	/* IFLA_LINK_NETNSID is present: the peer is in another netns */
+	uint32_t flags;	     /* IFF_* */
+	bool carrier;	     /* IFF_UP and IFF_LOWER_UP */
+	uint32_t master;     /* ifindex, 0 = none */
+	uint32_t peer;	     /* IFLA_LINK: a veth's other end, a VLAN's lower link; 0 = none */
+	bool peer_elsewhere; /* IFLA_LINK_NETNSID is present: the peer is in another netns */
 };
 
 /* One address of the host. */
@@ -63,7 +64,8 @@ int ecs_link_from_object(struct nl_object *object, struct ecs_link *out);
  * ecs_link_list - dump all links (RTM_GETLINK)
  * @fn: called for each link; its @link is borrowed
  *
- * Retries a dump that the kernel marks as interrupted. Return: 0 or -errno.
+ * Retries a dump that the kernel marks as interrupted, and calls @fn only when it is complete:
+ * @fn may use @nl. Return: 0; -EAGAIN if links changed during each try; -errno.
  */
 int ecs_link_list(struct ecs_nl *nl, void (*fn)(const struct ecs_link *link, void *ctx), void *ctx,
 		  struct ecs_err *err);

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+# SPDX-License-Identifier: Apache-2.0
 # Links, addresses, routes and traffic control; knows descriptors, but no policy and no log.
 noinst_LIBRARIES += netlink/libecsnl.a
 netlink_libecsnl_a_CPPFLAGS = $(AM_CPPFLAGS) $(LIBNL_CFLAGS) $(LIBMNL_CFLAGS)

@@ -35,7 +35,6 @@ static int route_open(struct nl_sock **out)
 
 static int sockets_open(struct ecs_nl *nl)
 {
-	int size = ECS_TC_RCVBUF;
 	int ret;
 
 	nl->send_buf = malloc(ECS_TC_BATCH_BYTES);
@@ -48,8 +47,8 @@ static int sockets_open(struct ecs_nl *nl)
 	ret = ecs_mnl_open(&nl->tc, NETLINK_ROUTE);
 	if (ret < 0)
 		return ret;
-	/* Answers of a whole batch wait here. Without CAP_NET_ADMIN no batch succeeds anyway. */
-	setsockopt(mnl_socket_get_fd(nl->tc), SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size));
+	/* Answers of a whole batch wait here. */
+	ecs_socket_rcvbuf(mnl_socket_get_fd(nl->tc), ECS_TC_RCVBUF);
 	return 0;
 }
 
@@ -81,6 +80,12 @@ void ecs_nl_close(struct ecs_nl *nl)
 	free(nl->send_buf);
 	free(nl->recv_buf);
 	free(nl);
+}
+
+void ecs_socket_rcvbuf(int fd, int bytes)
+{
+	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &bytes, sizeof(bytes)) < 0)
+		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof(bytes));
 }
 
 void ecs_socket_tune(int fd)

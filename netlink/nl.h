@@ -30,8 +30,8 @@ struct ecs_nl {
 	char *recv_buf;		    /* ECS_NL_BUFFER */
 };
 
-#define ECS_TC_BATCH_BYTES (64 * 1024) /* of one sendmsg(); the default send buffer takes 208 KiB  \
-					*/
+/* One sendmsg() of many messages; the default send buffer takes 208 KiB. */
+#define ECS_TC_BATCH_BYTES (64 * 1024)
 #define ECS_TC_BATCH_MAX 256 /* messages of one sendmsg(): their answers must fit the buffer */
 #define ECS_TC_RCVBUF (2 * 1024 * 1024)
 
@@ -65,6 +65,9 @@ void ecs_text_copy(char *dst, size_t size, const char *src);
  * Source: Documentation/userspace-api/netlink/intro.rst, "Ext ACK".
  */
 void ecs_ack_text(const struct nlmsghdr *nlh, char *text, size_t size);
+
+/** ecs_socket_rcvbuf - size of the receive buffer, within the system's limit without privilege. */
+void ecs_socket_rcvbuf(int fd, int bytes);
 
 /** ecs_socket_tune - extended acknowledgements, strict dumps and a receive timeout on @fd. */
 void ecs_socket_tune(int fd);

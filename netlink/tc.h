@@ -22,8 +22,8 @@ enum ecs_hook {
 uint32_t ecs_hook_parent(enum ecs_hook hook);
 
 enum ecs_tc_verb {
-	ECS_TC_CLSACT_ADD,     /* -EEXIST if there is one; -EBUSY if an ingress qdisc is in its place */
-	ECS_TC_CLSACT_DEL,     /* takes all filters on it along; -ENOENT if there is none */
+	ECS_TC_CLSACT_ADD, /* -EEXIST if there is one; -EBUSY if an ingress qdisc is in its place */
+	ECS_TC_CLSACT_DEL, /* takes all filters on it along; -ENOENT if there is none */
 	ECS_TC_FILTER_REPLACE, /* atomic: the old program runs until the new one does */
 	ECS_TC_FILTER_DEL,     /* -ENOENT if there is none, or no clsact */
 };
@@ -31,11 +31,11 @@ enum ecs_tc_verb {
 struct ecs_tc_op {
 	enum ecs_tc_verb verb;
 	uint32_t ifindex;
-	enum ecs_hook hook;	/* filters only */
-	int prog_fd;		/* FILTER_REPLACE only; borrowed */
-	const char *name;	/* FILTER_REPLACE only; TCA_BPF_NAME; borrowed */
-	int result;		/* out: 0 or -errno of this operation */
-	char text[128];		/* out: the kernel's extended acknowledgement, or empty */
+	enum ecs_hook hook; /* filters only */
+	int prog_fd;	    /* FILTER_REPLACE only; borrowed */
+	const char *name;   /* FILTER_REPLACE only; TCA_BPF_NAME; borrowed */
+	int result;	    /* out: 0 or -errno of this operation */
+	char text[128];	    /* out: the kernel's extended acknowledgement, or empty */
 };
 
 /**
@@ -53,9 +53,9 @@ struct ecs_filter {
 	enum ecs_hook hook;
 	uint32_t pref;
 	uint32_t handle;
-	uint32_t chain;		       /* ours is in chain 0 */
-	uint32_t prog_id;	       /* 0 if it is no cls_bpf */
-	char kind[16];		       /* TCA_KIND */
+	uint32_t chain;			/* ours is in chain 0 */
+	uint32_t prog_id;		/* 0 if it is no cls_bpf */
+	char kind[16];			/* TCA_KIND */
 	char name[ECS_FILTER_NAME_MAX]; /* TCA_BPF_NAME, may be empty */
 };
 

@@ -63,15 +63,13 @@ static int subscribe(struct ecs_watch *watch, int rcvbuf_bytes)
 		RTNLGRP_LINK,	    RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR,
 		RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_ROUTE,	 RTNLGRP_TC,
 	};
-	int size = rcvbuf_bytes > 0 ? rcvbuf_bytes : ECS_WATCH_RCVBUF;
 	int ret, fd;
 
 	ret = ecs_mnl_open(&watch->sock, NETLINK_ROUTE);
 	if (ret < 0)
 		return ret;
 	fd = mnl_socket_get_fd(watch->sock);
-	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size)) < 0)
-		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
+	ecs_socket_rcvbuf(fd, rcvbuf_bytes > 0 ? rcvbuf_bytes : ECS_WATCH_RCVBUF);
 	ret = filter_install(fd);
 	if (ret < 0)
 		return ret;

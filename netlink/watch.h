@@ -13,11 +13,11 @@ struct ecs_watch;
 struct ecs_watch_ops {
 	void (*link_changed)(const struct ecs_link *link, void *ctx); /* RTM_NEWLINK */
 	void (*link_gone)(uint32_t ifindex, void *ctx);		      /* RTM_DELLINK */
-	void (*addr_changed)(void *ctx);	       /* RTM_NEWADDR, RTM_DELADDR */
-	void (*route_changed)(void *ctx);	       /* a route of the main table */
+	void (*addr_changed)(void *ctx);			      /* RTM_NEWADDR, RTM_DELADDR */
+	void (*route_changed)(void *ctx); /* a route of the main table */
 	/* A clsact, or a filter with our preference, was deleted or replaced by somebody else. */
 	void (*tc_lost)(uint32_t ifindex, void *ctx);
-	void (*overrun)(void *ctx);		       /* ENOBUFS: anything may have changed */
+	void (*overrun)(void *ctx); /* ENOBUFS: anything may have changed */
 };
 
 /**
