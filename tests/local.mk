@@ -6,6 +6,7 @@ bpf_tests =
 include tests/bpf/bpf.mk
 
 include tests/unit/daemon.mk
+include tests/unit/netlink.mk
 
 test_tools = \
 	tests/lib/frame \

@@ -392,6 +392,32 @@ static void foreign_changes_beside_ours_are_no_loss(void **state)
 	assert_int_equal(losses_after("tc qdisc replace dev va clsact"), 0);
 }
 
+static void nobody(uint32_t ifindex, void *ctx)
+{
+	fail_msg("link %u has a clsact", ifindex);
+}
+
+/* Name, MAC and index are the old ones; what hung on the link is not. */
+static void link_that_left_and_came_back_is_gone_then_new_without_its_clsact(void **state)
+{
+	int map = map_new(), prog = prog_new(map);
+	uint32_t va = veth_new();
+
+	assert_int_equal(ecs_link_set_promisc(world.nl, va, true, NULL), 0);
+	assert_int_equal(tc_one(ECS_TC_CLSACT_ADD, va, 0, -1), 0);
+	assert_int_equal(tc_one(ECS_TC_FILTER_REPLACE, va, ECS_HOOK_INGRESS, prog), 0);
+	watch_open(0);
+	run("ip link set va netns %s", path_of(world.there));
+	run("nsenter --net=%s ip link set va netns %s", path_of(world.there), path_of(world.here));
+	settle();
+	assert_int_equal(index_of("va"), va);
+	assert_int_equal(count(SAW_GONE, va), 1);
+	assert_int_equal(count(SAW_LINK, va), 1);
+	assert_int_equal(ecs_clsact_list(world.nl, nobody, NULL, NULL), 0);
+	assert_true(link_of("va").flags & IFF_PROMISC);
+	close(prog), close(map);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -406,6 +432,7 @@ int main(void)
 		IN_WORLD(own_changes_are_no_loss),
 		IN_WORLD(foreign_deletion_or_replacement_is_a_loss),
 		IN_WORLD(foreign_changes_beside_ours_are_no_loss),
+		IN_WORLD(link_that_left_and_came_back_is_gone_then_new_without_its_clsact),
 	};
 
 	if (!privileged())
