@@ -11,7 +11,7 @@ netlink_test_libs = netlink/libecsnl.a $(LIBNL_LIBS) $(LIBMNL_LIBS) $(CMOCKA_LIB
 
 tests_unit_test_netlink_SOURCES = tests/unit/test_netlink.c tests/unit/netlink_test.h
 tests_unit_test_netlink_CPPFLAGS = $(netlink_test_cppflags)
-tests_unit_test_netlink_LDADD = $(netlink_test_libs)
+tests_unit_test_netlink_LDADD = $(netlink_test_libs) -lpthread
 tests_unit_test_netlink_tc_SOURCES = tests/unit/test_netlink_tc.c tests/unit/netlink_test.h
 tests_unit_test_netlink_tc_CPPFLAGS = $(netlink_test_cppflags)
 tests_unit_test_netlink_tc_LDADD = $(netlink_test_libs) -lpthread

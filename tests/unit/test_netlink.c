@@ -2,6 +2,8 @@
 /* Links, addresses, routes and offloads as netlink/ reads and changes them. */
 #include "netlink_test.h"
 #include <arpa/inet.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <sys/ioctl.h>
 #include <linux/if_tun.h>
 #include "netlink/nl.h"
@@ -75,21 +77,66 @@ static void count_veths(const struct ecs_link *link, void *ctx)
 	*(size_t *)ctx += strcmp(link->kind, "veth") == 0;
 }
 
-static void list_of_many_links_is_complete_and_without_bridge_port_views(void **state)
+static void many_veths(int pairs)
 {
-	size_t veths = 0;
-
-	run("ip link add br0 type bridge");
-	for (int i = 0; i < 150; i++) {
+	for (int i = 0; i < pairs; i++) {
 		char name[IFNAMSIZ], peer[IFNAMSIZ];
 
 		snprintf(name, sizeof(name), "a%d", i);
 		snprintf(peer, sizeof(peer), "b%d", i);
 		assert_int_equal(ecs_veth_add(world.nl, name, peer, 0, NULL), 0);
 	}
-	run("ip link set a0 master br0");
+}
+
+static void list_of_many_links_is_complete_and_without_bridge_port_views(void **state)
+{
+	size_t veths = 0;
+
+	many_veths(150);
+	run("ip link add br0 type bridge && ip link set a0 master br0");
 	assert_int_equal(ecs_link_list(world.nl, count_veths, &veths, NULL), 0);
 	assert_int_equal(veths, 300);
+}
+
+static atomic_bool churning;
+
+/* Makes and deletes a pair of its own, so that dumps beside it get interrupted. */
+static void *churn(void *arg)
+{
+	struct ecs_nl *nl;
+
+	if (ecs_nl_open(&nl, NULL) < 0)
+		return NULL;
+	while (churning) {
+		ecs_veth_add(nl, "x", "y", 0, NULL);
+		ecs_link_del(nl, if_nametoindex("x"), NULL);
+	}
+	ecs_nl_close(nl);
+	return NULL;
+}
+
+static void count_lasting(const struct ecs_link *link, void *ctx)
+{
+	*(size_t *)ctx += link->name[0] == 'a' || link->name[0] == 'b';
+}
+
+static void interrupted_list_is_started_again_until_it_is_whole(void **state)
+{
+	pthread_t thread;
+	int failed = 0;
+
+	many_veths(200);
+	churning = true;
+	assert_int_equal(pthread_create(&thread, NULL, churn, NULL), 0);
+	for (int i = 0; i < 100; i++) {
+		size_t lasting = 0;
+
+		failed += ecs_link_list(world.nl, count_lasting, &lasting, NULL) < 0 ||
+			  lasting != 400;
+	}
+	churning = false;
+	pthread_join(thread, NULL);
+	assert_int_equal(failed, 0);
 }
 
 static void absent_link_is_enodev_everywhere(void **state)
@@ -256,6 +303,7 @@ int main(void)
 		IN_WORLD(peer_in_another_namespace_is_seen_and_seen_back),
 		IN_WORLD(persistent_tap_has_carrier_only_while_it_is_open),
 		IN_WORLD(list_of_many_links_is_complete_and_without_bridge_port_views),
+		IN_WORLD(interrupted_list_is_started_again_until_it_is_whole),
 		IN_WORLD(absent_link_is_enodev_everywhere),
 		IN_WORLD(promiscuous_flag_goes_on_and_off_and_leaves_others),
 		IN_WORLD(addresses_of_both_families_are_added_listed_and_deleted),
