@@ -59,7 +59,7 @@ static void configure(struct world *w, const char *text)
 	if (ecs_script_parse(in, "test", &commands, &err) < 0)
 		fail_msg("%s", err.text);
 	fclose(in);
-	json_array_foreach(commands, i, item) {
+	json_array_foreach (commands, i, item) {
 		const char *method = json_string_value(json_object_get(item, "method"));
 
 		if (ecs_config_apply(w->config, ecs_command_by_method(method),
@@ -155,7 +155,8 @@ static void a_second_turn_does_nothing(void **state)
 	struct world *w = *state;
 
 	configure(w, "network add lan uplink eth0\nmatch add vnet* network lan\n"
-		     "network add red uplink eth0 vlan 5\npatch add p0 p1\nfdb add 02:00:00:00:00:99 vnet0\n");
+		     "network add red uplink eth0 vlan 5\npatch add p0 p1\nfdb add "
+		     "02:00:00:00:00:99 vnet0\n");
 	appear(w, 2, "eth0", "");
 	appear(w, 7, "vnet0", "tap");
 	appear(w, 8, "p0", "tap");
@@ -250,7 +251,8 @@ static void the_first_match_decides(void **state)
 {
 	struct world *w = *state;
 
-	configure(w, "network add a\nnetwork add b\nmatch add tap1* network a\nmatch add tap* network b\n");
+	configure(w, "network add a\nnetwork add b\nmatch add tap1* network a\nmatch add tap* "
+		     "network b\n");
 	appear(w, 7, "tap10", "tap");
 	appear(w, 8, "tap20", "tap");
 	turn(w);
