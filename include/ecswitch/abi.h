@@ -145,7 +145,7 @@ struct ecs_fdb_entry {
 	__u64 seen_ns;	/* CLOCK_MONOTONIC_COARSE, refreshed at most once a second */
 	__u64 moved_ns; /* of the last announced move */
 	__u32 moves;
-	__u32 pad;
+	__u32 checked; /* jiffies when seen_ns was last compared with the clock; the data path's */
 };
 _Static_assert(sizeof(struct ecs_fdb_entry) == 32, "map ABI");
 

@@ -175,7 +175,8 @@ static __always_inline int emit_flood(struct __sk_buff *skb, struct ecs_pkt *pkt
 	return pkt->hook == ECS_FROM_VM ? flood_from_vm(skb, pkt) : flood_from_uplink(skb, pkt);
 }
 
-static __noinline int ecs_emit(struct __sk_buff *skb, struct ecs_pkt *pkt, enum ecs_verdict verdict)
+static __always_inline int ecs_emit(struct __sk_buff *skb, struct ecs_pkt *pkt,
+				    enum ecs_verdict verdict)
 {
 	struct ecs_port_stats *stats;
 

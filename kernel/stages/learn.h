@@ -10,6 +10,8 @@
 
 #define ECS_NS_PER_MS 1000000ull
 #define ECS_FDB_REFRESH_NS (1000 * ECS_NS_PER_MS)
+/* The jiffies are one load, the clock is three calls. 0.1 s at HZ=1000, 1 s at HZ=100. */
+#define ECS_FDB_CHECK_JIFFIES 100
 #define ECS_FDB_MOVED_NS (100 * ECS_NS_PER_MS)
 #define ECS_FDB_FULL_NS (1000 * ECS_NS_PER_MS)
 
@@ -89,11 +91,19 @@ static __noinline void learn_move(struct ecs_pkt *pkt, struct ecs_fdb_entry *ent
 	learn_event(pkt, ECS_EVENT_FDB_MOVED, now, old);
 }
 
-static __noinline enum ecs_verdict ecs_learn(struct __sk_buff *skb, struct ecs_pkt *pkt)
+static __noinline void learn_refresh(struct ecs_fdb_entry *entry)
+{
+	__u64 now = bpf_ktime_get_coarse_ns();
+
+	entry->checked = (__u32)bpf_jiffies64();
+	if (now - entry->seen_ns >= ECS_FDB_REFRESH_NS)
+		entry->seen_ns = now;
+}
+
+static __always_inline enum ecs_verdict ecs_learn(struct __sk_buff *skb, struct ecs_pkt *pkt)
 {
 	__u32 side = pkt->hook == ECS_TO_UPLINK ? ECS_FDB_HOST : 0;
 	struct ecs_fdb_entry *entry;
-	__u64 now;
 
 	/* Always set here, which the verifier cannot see. */
 	if (!pkt->in || !pkt->net)
@@ -111,9 +121,8 @@ static __noinline enum ecs_verdict ecs_learn(struct __sk_buff *skb, struct ecs_p
 		learn_move(pkt, entry, side);
 		return ECS_CONTINUE;
 	}
-	now = bpf_ktime_get_coarse_ns();
-	if (now - entry->seen_ns >= ECS_FDB_REFRESH_NS)
-		entry->seen_ns = now;
+	if ((__u32)bpf_jiffies64() - entry->checked >= ECS_FDB_CHECK_JIFFIES)
+		learn_refresh(entry);
 	return ECS_CONTINUE;
 }
 

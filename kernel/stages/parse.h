@@ -45,7 +45,7 @@ static __noinline enum ecs_verdict parse_payload_tag(struct __sk_buff *skb, stru
 	return ECS_CONTINUE;
 }
 
-static __noinline enum ecs_verdict ecs_parse(struct __sk_buff *skb, struct ecs_pkt *pkt)
+static __always_inline enum ecs_verdict ecs_parse(struct __sk_buff *skb, struct ecs_pkt *pkt)
 {
 	void *data = (void *)(long)skb->data;
 	void *end = (void *)(long)skb->data_end;

@@ -16,7 +16,7 @@ static __noinline enum ecs_verdict patch_addressed(struct ecs_pkt *pkt)
 	return ecs_mac_multicast(&pkt->dst) ? ECS_COPY : ECS_FORWARD;
 }
 
-static __noinline enum ecs_verdict ecs_patch(struct __sk_buff *skb, struct ecs_pkt *pkt)
+static __always_inline enum ecs_verdict ecs_patch(struct __sk_buff *skb, struct ecs_pkt *pkt)
 {
 	struct ecs_patch *patch;
 

@@ -50,7 +50,7 @@ static __noinline enum ecs_verdict port_tagged(struct ecs_pkt *pkt)
 	return set_network(pkt, port);
 }
 
-static __noinline enum ecs_verdict ecs_port(struct __sk_buff *skb, struct ecs_pkt *pkt)
+static __always_inline enum ecs_verdict ecs_port(struct __sk_buff *skb, struct ecs_pkt *pkt)
 {
 	enum ecs_verdict verdict;
 	struct ecs_port *port;

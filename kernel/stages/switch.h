@@ -40,7 +40,7 @@ static __always_inline enum ecs_verdict switch_unicast(struct ecs_pkt *pkt)
 	return ECS_FORWARD;
 }
 
-static __noinline enum ecs_verdict ecs_switch(struct __sk_buff *skb, struct ecs_pkt *pkt)
+static __always_inline enum ecs_verdict ecs_switch(struct __sk_buff *skb, struct ecs_pkt *pkt)
 {
 	if (ecs_mac_multicast(&pkt->dst)) {
 		if (!ecs_mac_reserved(&pkt->dst))

@@ -37,3 +37,7 @@ tests_bpf_test_vlan_CPPFLAGS = $(bpf_test_cppflags)
 tests_bpf_test_vlan_LDADD = $(bpf_test_libs)
 tests_bpf_test_gso_CPPFLAGS = $(bpf_test_cppflags)
 tests_bpf_test_gso_LDADD = $(bpf_test_libs)
+
+EXTRA_PROGRAMS += tests/bpf/bench_path
+tests_bpf_bench_path_CPPFLAGS = $(bpf_test_cppflags)
+tests_bpf_bench_path_LDADD = $(bpf_test_libs)
