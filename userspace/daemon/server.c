@@ -22,6 +22,7 @@
 
 #define CLIENTS_MAX 1024
 #define READ_CHUNK 65536
+#define DISCARD_MAX (64u << 20)		/* bytes after the last answer */
 #define EVENTS_PENDING_MAX (256 * 1024) /* bytes that a slow monitor may lag behind */
 
 struct ecs_server {
@@ -43,9 +44,10 @@ struct ecs_client_conn {
 	struct ecs_server *server;
 	int fd;
 	sd_event_source *source;
-	bool writer;	/* may change things */
-	bool monitor;	/* wants events */
-	bool closing;	/* close when the output is out */
+	bool writer;  /* may change things */
+	bool monitor; /* wants events */
+	bool closing; /* answered for the last time; input is discarded until it hangs up */
+	size_t discarded;
 	size_t lost;	/* events since the last one that was sent */
 	size_t scanned; /* bytes of the input known to hold no newline */
 	struct buffer in, out;
@@ -116,7 +118,7 @@ static int client_flush(struct ecs_client_conn *client)
 	if (sent)
 		buffer_consume(&client->out, sent);
 	if (client->closing && !client->out.len)
-		return -EPIPE;
+		shutdown(client->fd, SHUT_WR);
 	/* Whoever has answers to fetch is not read from. */
 	sd_event_source_set_io_events(client->source, client->out.len ? EPOLLOUT : EPOLLIN);
 	return 0;
@@ -185,8 +187,11 @@ static int client_read(struct ecs_client_conn *client)
 		return -EPIPE;
 	if (n < 0)
 		return errno == EAGAIN || errno == EINTR ? 0 : -errno;
-	if (client->closing)
-		return 0; /* it was told why; the rest of its input is for nobody */
+	if (client->closing) {
+		/* Closing with input unread would reset the connection, and the answer with it. */
+		client->discarded += n;
+		return client->discarded > DISCARD_MAX ? -EPIPE : 0;
+	}
 	if (buffer_append(&client->in, chunk, n) < 0)
 		return -ENOMEM;
 	return client_lines(client);
