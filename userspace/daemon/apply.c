@@ -161,7 +161,8 @@ bool ecs_filter_is_ours(const struct ecs_filter *filter, const char *instance)
 	char prefix[ECS_FILTER_NAME_MAX];
 	int len = snprintf(prefix, sizeof(prefix), "ecswitch:%s:", instance);
 
-	return filter->pref == ECS_FILTER_PREF && !strncmp(filter->name, prefix, len);
+	return filter->pref == ECS_FILTER_PREF && !filter->chain &&
+	       !strncmp(filter->name, prefix, len);
 }
 
 /* Runs the operations of one verb as one batch and hands the results back. */
@@ -291,7 +292,8 @@ static void note_owner(const struct ecs_filter *filter, void *ctx)
 {
 	struct owner *owner = ctx;
 
-	if (filter->pref == ECS_FILTER_PREF && !ecs_filter_is_ours(filter, owner->instance))
+	if (filter->pref == ECS_FILTER_PREF && !filter->chain &&
+	    !ecs_filter_is_ours(filter, owner->instance))
 		snprintf(owner->other, sizeof(owner->other), "%s",
 			 filter->name[0] ? filter->name : filter->kind);
 }
