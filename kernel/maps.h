@@ -18,6 +18,13 @@ struct {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, ECS_PORTS_NEAR_MAX);
+	__type(key, __u32);
+	__type(value, struct ecs_port);
+} ecs_ports_near SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, ECS_NETWORKS_MAX + 1);
 	__type(key, __u32);
 	__type(value, struct ecs_network);
@@ -111,11 +118,30 @@ struct {
 	__type(value, struct ecs_meta);
 } ecs_meta SEC(".maps");
 
-static __always_inline struct ecs_port *ecs_port_find(__u32 ifindex, __u16 vid)
+/** ecs_port_vlan - what VLAN @vid of an uplink is to the switch; 0 = untagged. */
+static __noinline struct ecs_port *ecs_port_vlan(__u32 ifindex, __u16 vid)
 {
 	struct ecs_port_key key = {.ifindex = ifindex, .vid = vid};
 
 	return bpf_map_lookup_elem(&ecs_ports, &key);
+}
+
+/** ecs_port_find - what a link is to the switch. Return: NULL if it is no port. */
+static __always_inline struct ecs_port *ecs_port_find(__u32 ifindex)
+{
+	__u32 place = ifindex % ECS_PORTS_NEAR_MAX;
+	struct ecs_port *port = bpf_map_lookup_elem(&ecs_ports_near, &place);
+
+	if (port && port->ifindex == ifindex)
+		return port;
+	return ecs_port_vlan(ifindex, 0);
+}
+
+/** ecs_port_uplink - the entry under which a network's uplink stands. */
+static __always_inline struct ecs_port *ecs_port_uplink(const struct ecs_network *net)
+{
+	return net->uplink_vid ? ecs_port_vlan(net->uplink, net->uplink_vid)
+			       : ecs_port_find(net->uplink);
 }
 
 #endif

@@ -69,7 +69,7 @@ struct ecs_port {
 	__u8 pad1[2];
 	char name[ECS_IFNAME_MAX]; /* with mac and kind the link's identity across a restart */
 	char kind[ECS_IFNAME_MAX]; /* IFLA_INFO_KIND, empty for hardware */
-	__u32 pad2;
+	__u32 ifindex;		   /* in ecs_ports_near; 0 in ecs_ports */
 };
 _Static_assert(sizeof(struct ecs_port) == 60, "map ABI");
 
@@ -86,6 +86,11 @@ enum ecs_nat_timer {
 	ECS_NAT_TIMER_ICMP,	       /* RFC 5508 REQ-2: 60 s */
 	ECS_NAT_TIMERS,
 };
+
+/* ecs_ports_near: array, index ifindex % ECS_PORTS_NEAR_MAX: copies of the untagged entries of
+ * ecs_ports, for the data path to find without a hash. The first link that needs a place has it,
+ * the others are found in ecs_ports alone. */
+#define ECS_PORTS_NEAR_MAX 8192
 
 /* ecs_networks: array, indexed by network id. A NAT network has uplink 0 and nat_uplink set:
  * nothing of it is bridged. Its gateway and NAT fields are 0 until known; without nat4_be what

@@ -13,7 +13,7 @@
 static __noinline int emit_drop(struct ecs_pkt *pkt, enum ecs_drop reason)
 {
 	if (!pkt->in) {
-		pkt->in = ecs_port_find(pkt->ifindex, 0);
+		pkt->in = ecs_port_find(pkt->ifindex);
 		if (!pkt->in)
 			return TC_ACT_UNSPEC;
 	}
@@ -80,7 +80,7 @@ struct flood_walk {
 
 static __always_inline void flood_copy(struct __sk_buff *skb, struct ecs_pkt *pkt, __u32 ifindex)
 {
-	struct ecs_port *out = ecs_port_find(ifindex, 0);
+	struct ecs_port *out = ecs_port_find(ifindex);
 
 	/* Leaving: its place in ecs_flood goes next. */
 	if (out && ecs_output_copy(skb, pkt, out, ifindex, 0))
@@ -145,9 +145,9 @@ static __noinline int flood_from_vm(struct __sk_buff *skb, struct ecs_pkt *pkt)
 	__u32 uplink = pkt->net->uplink;
 	__u32 last = flood_members(skb, pkt);
 
-	pkt->out = uplink ? ecs_port_find(uplink, pkt->net->uplink_vid) : 0;
+	pkt->out = uplink ? ecs_port_uplink(pkt->net) : 0;
 	if (!pkt->out) {
-		pkt->out = last ? ecs_port_find(last, 0) : 0;
+		pkt->out = last ? ecs_port_find(last) : 0;
 		pkt->out_ifindex = last;
 		pkt->via = ECS_VIA_FLOOD;
 		return pkt->out ? emit_forward(skb, pkt) : emit_drop(pkt, ECS_DROP_NO_RECEIVER);

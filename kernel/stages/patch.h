@@ -26,7 +26,7 @@ static __always_inline enum ecs_verdict ecs_patch(struct __sk_buff *skb, struct 
 	if (patch) {
 		pkt->via = ECS_VIA_PATCH;
 		pkt->out_ifindex = patch->ifindex;
-		pkt->out = ecs_port_find(patch->ifindex, 0);
+		pkt->out = ecs_port_find(patch->ifindex);
 	}
 	if (pkt->in->flags & ECS_PORT_ADDRESSED)
 		return patch_addressed(pkt);

@@ -36,11 +36,11 @@ static __noinline enum ecs_verdict port_tagged(struct ecs_pkt *pkt)
 	struct ecs_port *port;
 
 	if (!ecs_tag_foreign(pkt) && ecs_vid(pkt)) {
-		port = ecs_port_find(pkt->ifindex, ecs_vid(pkt));
+		port = ecs_port_vlan(pkt->ifindex, ecs_vid(pkt));
 		if (port && port->network)
 			return set_network(pkt, port);
 	}
-	port = ecs_port_find(pkt->ifindex, 0);
+	port = ecs_port_find(pkt->ifindex);
 	if (!port)
 		return ECS_PASS;
 	if ((port->flags & ECS_PORT_PATCHED) && pkt->hook != ECS_TO_UPLINK)
@@ -57,7 +57,7 @@ static __always_inline enum ecs_verdict ecs_port(struct __sk_buff *skb, struct e
 
 	if (pkt->tagged && pkt->hook != ECS_FROM_VM)
 		return port_tagged(pkt);
-	port = ecs_port_find(pkt->ifindex, 0);
+	port = ecs_port_find(pkt->ifindex);
 	if (!port)
 		return ECS_PASS;
 	if ((port->flags & ECS_PORT_PATCHED) && pkt->hook != ECS_TO_UPLINK)

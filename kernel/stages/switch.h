@@ -13,7 +13,7 @@ static __always_inline enum ecs_verdict switch_uplink(struct ecs_pkt *pkt, __u32
 {
 	if (pkt->hook != ECS_FROM_VM)
 		return ECS_PASS;
-	pkt->out = ecs_port_find(pkt->net->uplink, pkt->net->uplink_vid);
+	pkt->out = ecs_port_uplink(pkt->net);
 	if (!pkt->out)
 		return ECS_FLOOD;
 	pkt->out_ifindex = pkt->net->uplink;
@@ -32,7 +32,7 @@ static __always_inline enum ecs_verdict switch_unicast(struct ecs_pkt *pkt)
 		return switch_uplink(pkt, entry->flags);
 	if (entry->ifindex == pkt->ifindex)
 		return ecs_drop(pkt, ECS_DROP_HAIRPIN);
-	pkt->out = ecs_port_find(entry->ifindex, 0);
+	pkt->out = ecs_port_find(entry->ifindex);
 	if (!pkt->out || pkt->out->network != pkt->dst.network || pkt->out->role == ECS_ROLE_UPLINK)
 		return ECS_FLOOD;
 	pkt->out_ifindex = entry->ifindex;

@@ -80,6 +80,9 @@ void bt_patch(struct bt *bt, int from, int to);
 /** bt_port_get, bt_port_set - the entry of a port; false if there is none. */
 bool bt_port_get(struct bt *bt, uint32_t ifindex, uint16_t vid, struct ecs_port *out);
 void bt_port_set(struct bt *bt, uint32_t ifindex, uint16_t vid, const struct ecs_port *port);
+void bt_port_del(struct bt *bt, uint32_t ifindex, uint16_t vid);
+/** bt_port_near - its copy in ecs_ports_near alone; NULL takes it away. */
+void bt_port_near(struct bt *bt, uint32_t ifindex, const struct ecs_port *port);
 void bt_network_get(struct bt *bt, uint16_t id, struct ecs_network *out);
 void bt_network_set(struct bt *bt, uint16_t id, const struct ecs_network *network);
 

@@ -29,6 +29,14 @@ static void clear_hash(int fd, size_t key_size)
 		assert_int_equal(bpf_map_delete_elem(fd, key), 0);
 }
 
+static void clear_ports(struct bt *bt)
+{
+	struct ecs_port_key key;
+
+	while (!bpf_map_get_next_key(fd_of(bt->bpf->maps.ecs_ports), NULL, &key))
+		bt_port_del(bt, key.ifindex, key.vid);
+}
+
 static void clear_stats(struct bt *bt)
 {
 	int cpus = libbpf_num_possible_cpus();
@@ -72,7 +80,7 @@ int bt_test_setup(void **state)
 {
 	struct bt *bt = *state;
 
-	clear_hash(fd_of(bt->bpf->maps.ecs_ports), sizeof(struct ecs_port_key));
+	clear_ports(bt);
 	clear_hash(fd_of(bt->bpf->maps.ecs_fdb), sizeof(struct ecs_fdb_key));
 	clear_hash(fd_of(bt->bpf->maps.ecs_patches), sizeof(uint32_t));
 	clear_hash(fd_of(bt->bpf->maps.ecs_drops), sizeof(struct ecs_drop_key));
@@ -120,6 +128,30 @@ void bt_port_set(struct bt *bt, uint32_t ifindex, uint16_t vid, const struct ecs
 	const struct ecs_port_key key = {.ifindex = ifindex, .vid = vid};
 
 	assert_int_equal(bpf_map_update_elem(fd_of(bt->bpf->maps.ecs_ports), &key, port, 0), 0);
+	if (!vid)
+		bt_port_near(bt, ifindex, port);
+}
+
+void bt_port_near(struct bt *bt, uint32_t ifindex, const struct ecs_port *port)
+{
+	uint32_t place = ifindex % ECS_PORTS_NEAR_MAX;
+	struct ecs_port copy = {0};
+
+	if (port) {
+		copy = *port;
+		copy.ifindex = ifindex;
+	}
+	assert_int_equal(bpf_map_update_elem(fd_of(bt->bpf->maps.ecs_ports_near), &place, &copy, 0),
+			 0);
+}
+
+void bt_port_del(struct bt *bt, uint32_t ifindex, uint16_t vid)
+{
+	const struct ecs_port_key key = {.ifindex = ifindex, .vid = vid};
+
+	assert_int_equal(bpf_map_delete_elem(fd_of(bt->bpf->maps.ecs_ports), &key), 0);
+	if (!vid)
+		bt_port_near(bt, ifindex, NULL);
 }
 
 static struct ecs_port make_port(struct bt *bt, int i)

@@ -98,10 +98,9 @@ static void patch_wins_over_switching(void **state)
 static void patch_end_that_is_missing_is_dropped_as_output(void **state)
 {
 	struct bt *bt = *state;
-	struct ecs_port_key key = {.ifindex = bt->end[1].ifindex};
 
 	bt_patch(bt, 0, 1);
-	assert_int_equal(bpf_map_delete_elem(bpf_map__fd(bt->bpf->maps.ecs_ports), &key), 0);
+	bt_port_del(bt, bt->end[1].ifindex, 0);
 	assert_int_equal(bt_run_vm(bt, 0, bt_broadcast, bt->end[0].far_mac), TC_ACT_SHOT);
 	assert_int_equal(
 		bpf_map_delete_elem(bpf_map__fd(bt->bpf->maps.ecs_patches), &bt->end[0].ifindex),

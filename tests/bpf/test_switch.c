@@ -202,16 +202,33 @@ static void link_that_is_no_port_is_left_alone(void **state)
 static void member_that_has_left_the_ports_is_skipped(void **state)
 {
 	struct bt *bt = *state;
-	struct ecs_port_key key;
 
 	three_vms(bt);
-	key = (struct ecs_port_key){.ifindex = bt->end[1].ifindex};
-	assert_int_equal(bpf_map_delete_elem(bpf_map__fd(bt->bpf->maps.ecs_ports), &key), 0);
+	bt_port_del(bt, bt->end[1].ifindex, 0);
 	assert_int_equal(bt_run_vm(bt, 0, bt_broadcast, bt->end[0].far_mac), TC_ACT_REDIRECT);
 	assert_int_equal(bt_stats(bt, bt_slot(2)).tx_packets, 1);
-	key.ifindex = bt->end[2].ifindex;
-	assert_int_equal(bpf_map_delete_elem(bpf_map__fd(bt->bpf->maps.ecs_ports), &key), 0);
+	bt_port_del(bt, bt->end[2].ifindex, 0);
 	assert_int_equal(bt_run_vm(bt, 0, bt_broadcast, bt->end[0].far_mac), TC_ACT_SHOT);
+}
+
+/* Two links whose numbers fall on one place of ecs_ports_near. */
+static void port_whose_near_place_is_another_links_is_found(void **state)
+{
+	struct bt *bt = *state;
+	struct ecs_port port;
+
+	three_vms(bt);
+	bt_fdb_set(bt, BT_NETWORK, bt->end[1].far_mac, bt->end[1].ifindex, 0);
+	for (int i = 0; i < 3; i++) {
+		bt_port_get(bt, bt->end[i].ifindex, 0, &port);
+		port.network = 2;
+		bt_port_near(bt, bt->end[i].ifindex, NULL);
+		bt_port_near(bt, bt->end[i].ifindex + ECS_PORTS_NEAR_MAX, &port);
+	}
+	assert_int_equal(bt_run_vm(bt, 0, bt->end[1].far_mac, bt->end[0].far_mac), TC_ACT_REDIRECT);
+	assert_int_equal(bt_stats(bt, bt_slot(1)).tx_packets, 1);
+	for (int i = 0; i < 3; i++)
+		bt_port_near(bt, bt->end[i].ifindex, NULL);
 }
 
 int main(void)
@@ -232,6 +249,7 @@ int main(void)
 		BT_TEST(truncated_tag_behind_a_priority_tag_is_dropped_as_vlan),
 		BT_TEST(port_without_network_drops_as_no_network),
 		BT_TEST(link_that_is_no_port_is_left_alone),
+		BT_TEST(port_whose_near_place_is_another_links_is_found),
 		BT_TEST(member_that_has_left_the_ports_is_skipped),
 	};
 

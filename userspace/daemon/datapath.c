@@ -138,15 +138,40 @@ static int map_get(const struct bpf_map *map, const void *key, void *value)
 	return bpf_map_lookup_elem(bpf_map__fd(map), key, value) < 0 ? -errno : 0;
 }
 
+/* The copy in ecs_ports_near: NULL takes it away. A place that another link holds stays its. */
+static int port_copy(struct ecs_datapath *dp, const struct ecs_port_key *key,
+		     const struct ecs_port *port)
+{
+	uint32_t place = key->ifindex % ECS_PORTS_NEAR_MAX;
+	struct ecs_port copy;
+	int r;
+
+	if (key->vid)
+		return 0;
+	r = map_get(dp->skel->maps.ecs_ports_near, &place, &copy);
+	if (r < 0 || (copy.ifindex && copy.ifindex != key->ifindex))
+		return r;
+	memset(&copy, 0, sizeof(copy));
+	if (port) {
+		copy = *port;
+		copy.ifindex = key->ifindex;
+	}
+	return map_set(dp->skel->maps.ecs_ports_near, &place, &copy);
+}
+
 int ecs_datapath_port_set(struct ecs_datapath *dp, const struct ecs_port_key *key,
 			  const struct ecs_port *port)
 {
-	return map_set(dp->skel->maps.ecs_ports, key, port);
+	int r = map_set(dp->skel->maps.ecs_ports, key, port);
+
+	return r < 0 ? r : port_copy(dp, key, port);
 }
 
 int ecs_datapath_port_del(struct ecs_datapath *dp, const struct ecs_port_key *key)
 {
-	return map_del(dp->skel->maps.ecs_ports, key);
+	int r = port_copy(dp, key, NULL);
+
+	return r < 0 ? r : map_del(dp->skel->maps.ecs_ports, key);
 }
 
 int ecs_datapath_network_set(struct ecs_datapath *dp, uint16_t id, const struct ecs_network *net)
