@@ -156,14 +156,18 @@ static void attach_witness(uint32_t ifindex)
 	attach_insns(ifindex, 20, insns, sizeof(insns) / sizeof(insns[0]));
 }
 
-/* Ahead of our filter, as somebody else's may be: the frames of this port carry a mark. */
+/*
+ * Ahead of our filter, as somebody else's may be: the frames of this port carry a mark. Linux 6.1
+ * does not allow to store an immediate into the context.
+ */
 static void attach_marker(uint32_t ifindex)
 {
 	const struct bpf_insn insns[] = {
-		{.code = BPF_ST | BPF_MEM | BPF_W,
+		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_2, .imm = 0x77},
+		{.code = BPF_STX | BPF_MEM | BPF_W,
 		 .dst_reg = BPF_REG_1,
-		 .off = offsetof(struct __sk_buff, mark),
-		 .imm = 0x77},
+		 .src_reg = BPF_REG_2,
+		 .off = offsetof(struct __sk_buff, mark)},
 		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = TC_ACT_UNSPEC},
 		{.code = BPF_JMP | BPF_EXIT},
 	};
