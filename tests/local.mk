@@ -5,6 +5,7 @@ unit_tests =
 bpf_tests =
 include tests/bpf/bpf.mk
 
+include tests/unit/cli.mk
 include tests/unit/daemon.mk
 include tests/unit/netlink.mk
 
