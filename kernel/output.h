@@ -94,8 +94,7 @@ static __always_inline int ecs_output_redirect(struct __sk_buff *skb, struct ecs
 		}
 		ecs_count_tx(out->slot, pkt->len);
 	}
-	if ((out->flags & ECS_PORT_PEER) && pkt->via == ECS_VIA_PORT &&
-	    pkt->hook != ECS_TO_UPLINK) {
+	if (pkt->known && (out->flags & ECS_PORT_PEER) && pkt->hook != ECS_TO_UPLINK) {
 		bpf_skb_change_type(skb, PACKET_HOST);
 		skb->mark = 0; /* as on any way into another namespace */
 		return bpf_redirect_peer(pkt->out_ifindex, 0);

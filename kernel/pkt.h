@@ -37,8 +37,7 @@ enum ecs_hook {
 
 /* Which side of the output link a frame is for. */
 enum ecs_via {
-	ECS_VIA_FLOOD, /* vm or host port of the network, untagged; the address may be anybody's */
-	ECS_VIA_PORT,  /* as above, and known to have the address */
+	ECS_VIA_PORT,  /* vm or host port of the network, untagged */
 	ECS_VIA_WIRE,  /* out of the uplink, with the network's tag */
 	ECS_VIA_HOST,  /* into the uplink's stack, with the network's tag */
 	ECS_VIA_PATCH, /* the other end of a patch, the frame as it is */
@@ -63,7 +62,7 @@ struct ecs_pkt {
 	__u8 patched; /* everything goes to the other end of the patch */
 	__u8 flooded; /* copies go to whoever is there */
 	__u8 reached; /* at least one copy went */
-	__u8 pad;
+	__u8 known;   /* the output is known to have the destination address */
 };
 
 /* The stages' way to drop: `return ecs_drop(pkt, ECS_DROP_HAIRPIN)`. */

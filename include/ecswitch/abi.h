@@ -158,8 +158,10 @@ _Static_assert(sizeof(struct ecs_fdb_entry) == 32, "map ABI");
 struct ecs_patch {
 	__u32 ifindex;
 	__u32 slot;
+	__u8 near_mac[6]; /* source of the last frame from this end; the data path's own */
+	__u8 pad[2];
 };
-_Static_assert(sizeof(struct ecs_patch) == 8, "map ABI");
+_Static_assert(sizeof(struct ecs_patch) == 16, "map ABI");
 
 /* ecs_stats: per CPU, indexed by slot. A GSO packet counts as one. */
 struct ecs_port_stats {

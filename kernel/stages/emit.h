@@ -21,10 +21,14 @@ static __noinline int emit_drop(struct ecs_pkt *pkt, enum ecs_drop reason)
 	return TC_ACT_SHOT;
 }
 
+/* What the host itself sends was not received by the switch. */
 static __always_inline void emit_passed(const struct ecs_pkt *pkt)
 {
-	struct ecs_port_stats *stats = pkt->in ? ecs_stats_find(pkt->in->slot) : 0;
+	struct ecs_port_stats *stats;
 
+	if (!pkt->in || pkt->hook == ECS_TO_UPLINK)
+		return;
+	stats = ecs_stats_find(pkt->in->slot);
 	if (stats)
 		stats->passed++;
 }
@@ -149,7 +153,7 @@ static __noinline int flood_from_vm(struct __sk_buff *skb, struct ecs_pkt *pkt)
 	if (!pkt->out) {
 		pkt->out = last ? ecs_port_find(last) : 0;
 		pkt->out_ifindex = last;
-		pkt->via = ECS_VIA_FLOOD;
+		pkt->via = ECS_VIA_PORT;
 		return pkt->out ? emit_forward(skb, pkt) : emit_drop(pkt, ECS_DROP_NO_RECEIVER);
 	}
 	if (last)
@@ -161,7 +165,6 @@ static __noinline int flood_from_vm(struct __sk_buff *skb, struct ecs_pkt *pkt)
 	emit_passed(pkt);
 	skb->mark = ECS_MARK_TO_HOST;
 	pkt->out_ifindex = uplink;
-	pkt->via = ECS_VIA_HOST;
 	return ecs_output_redirect(skb, pkt, BPF_F_INGRESS);
 }
 

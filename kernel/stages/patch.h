@@ -16,6 +16,21 @@ static __noinline enum ecs_verdict patch_addressed(struct ecs_pkt *pkt)
 	return ecs_mac_multicast(&pkt->dst) ? ECS_COPY : ECS_FORWARD;
 }
 
+/* Does the other end send from this frame's destination address? Then it may have the frame by
+ * a peer redirect. Each end of a two-way patch remembers one address, if it is such a peer. */
+static __always_inline void patch_remember(struct ecs_pkt *pkt, struct ecs_patch *patch)
+{
+	struct ecs_patch *back;
+
+	if ((pkt->in->flags & ECS_PORT_PEER) &&
+	    ecs_mac_word(patch->near_mac) != ecs_mac_word(pkt->src.mac))
+		__builtin_memcpy(patch->near_mac, pkt->src.mac, sizeof(patch->near_mac));
+	if (!pkt->out || !(pkt->out->flags & ECS_PORT_PEER) || ecs_mac_multicast(&pkt->dst))
+		return;
+	back = bpf_map_lookup_elem(&ecs_patches, &pkt->out_ifindex);
+	pkt->known = back && ecs_mac_word(back->near_mac) == ecs_mac_word(pkt->dst.mac);
+}
+
 static __always_inline enum ecs_verdict ecs_patch(struct __sk_buff *skb, struct ecs_pkt *pkt)
 {
 	struct ecs_patch *patch;
@@ -27,6 +42,7 @@ static __always_inline enum ecs_verdict ecs_patch(struct __sk_buff *skb, struct 
 		pkt->via = ECS_VIA_PATCH;
 		pkt->out_ifindex = patch->ifindex;
 		pkt->out = ecs_port_find(patch->ifindex);
+		patch_remember(pkt, patch);
 	}
 	if (pkt->in->flags & ECS_PORT_ADDRESSED)
 		return patch_addressed(pkt);

@@ -37,6 +37,7 @@ static __always_inline enum ecs_verdict switch_unicast(struct ecs_pkt *pkt)
 		return ECS_FLOOD;
 	pkt->out_ifindex = entry->ifindex;
 	pkt->via = ECS_VIA_PORT;
+	pkt->known = 1;
 	return ECS_FORWARD;
 }
 

@@ -78,6 +78,24 @@ static void patch_to_a_peer_keeps_packet_types_right(void **state)
 	everything_arrives(bt, 0, 1);
 }
 
+/* Whoever the frame is for: the far stack takes what comes by a peer redirect for its own. */
+static void patch_uses_a_peer_redirect_for_the_far_ends_address_alone(void **state)
+{
+	struct bt *bt = *state;
+	struct ecs_patch patch;
+
+	both_ways(bt);
+	add_flags(bt, 0, ECS_PORT_PEER);
+	add_flags(bt, 1, ECS_PORT_PEER);
+	everything_arrives(bt, 0, 1);
+	everything_arrives(bt, 1, 0);
+	everything_arrives(bt, 0, 1);
+	assert_int_equal(bpf_map_lookup_elem(bpf_map__fd(bt->bpf->maps.ecs_patches),
+					     &bt->end[1].ifindex, &patch),
+			 0);
+	assert_memory_equal(patch.near_mac, bt->end[1].far_mac, 6);
+}
+
 static void patch_wins_over_switching(void **state)
 {
 	struct bt *bt = *state;
@@ -188,6 +206,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		BT_TEST(patch_carries_everything_both_ways),
 		BT_TEST(patch_to_a_peer_keeps_packet_types_right),
+		BT_TEST(patch_uses_a_peer_redirect_for_the_far_ends_address_alone),
 		BT_TEST(patch_wins_over_switching),
 		BT_TEST(patch_end_that_is_missing_is_dropped_as_output),
 		BT_TEST(hostile_source_does_not_pass_a_patch),

@@ -181,6 +181,28 @@ static void port_that_is_really_down_is_dropped_as_output(void **state)
 	assert_int_equal(bt_stats(bt, bt_slot(1)).tx_packets, 0);
 }
 
+/* What is meant for all costs nothing where nobody listens; what reaches nobody is told. */
+static void flood_counts_a_port_that_is_down_only_when_nobody_else_is_there(void **state)
+{
+	struct bt *bt = *state;
+	struct bt_frame got;
+
+	vms(bt, 3, 0);
+	bt_vm(bt, 1, BT_NETWORK, ECS_PORT_DOWN);
+	bt_vm(bt, 2, BT_NETWORK, ECS_PORT_DOWN);
+	bt_ip("link set near1 down");
+	send_vm(bt, 0, bt_broadcast, BT_FRAME);
+	bt_expect(bt->end[2].far_sock, &got);
+	assert_int_equal(bt_drops_total(bt), 0);
+	bt_ip("link set near2 down");
+	send_vm(bt, 0, bt_broadcast, BT_FRAME);
+	bt_expect_none(bt->end[2].far_sock);
+	bt_ip("link set near1 up");
+	bt_ip("link set near2 up");
+	assert_int_equal(bt_drops(bt, bt_slot(0), ECS_DROP_NO_RECEIVER), 1);
+	assert_int_equal(bt_drops_total(bt), 1);
+}
+
 /* The peer has no carrier: the port is up, but its queue takes nothing. */
 static void port_without_carrier_is_dropped_as_output(void **state)
 {
@@ -230,6 +252,7 @@ int main(void)
 		BT_TEST(flood_skips_only_the_member_whose_mtu_is_small),
 		BT_TEST(output_that_does_not_exist_is_dropped_as_output),
 		BT_TEST(port_that_is_really_down_is_dropped_as_output),
+		BT_TEST(flood_counts_a_port_that_is_down_only_when_nobody_else_is_there),
 		BT_TEST(port_without_carrier_is_dropped_as_output),
 		BT_TEST(stale_down_hint_costs_nothing),
 	};

@@ -43,7 +43,7 @@ static void take_patch(uint32_t ifindex, const struct ecs_patch *patch, void *ct
 		ecs_datapath_patch_del(d->dp, ifindex);
 		return;
 	}
-	port->patch = *patch;
+	port->patch = (struct ecs_patch){.ifindex = patch->ifindex, .slot = patch->slot};
 	port->port.flags |= ECS_PORT_PATCHED;
 }
 

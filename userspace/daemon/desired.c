@@ -258,7 +258,7 @@ static void patch_one_way(struct context *c, uint32_t from, uint32_t to)
 	const struct ecs_state_port *b = ecs_state_port_get(c->want, to);
 
 	a->port.flags |= ECS_PORT_PATCHED;
-	a->patch = (struct ecs_patch){b->ifindex, b->port.slot};
+	a->patch = (struct ecs_patch){.ifindex = b->ifindex, .slot = b->port.slot};
 	if (!a->ingress)
 		a->ingress = ECS_PROG_FROM_VM;
 }
