@@ -8,6 +8,7 @@ include tests/bpf/bpf.mk
 include tests/unit/cli.mk
 include tests/unit/daemon.mk
 include tests/unit/netlink.mk
+include tests/fuzz/fuzz.mk
 
 test_tools = \
 	tests/lib/frame \
