@@ -5,13 +5,25 @@
 #include <errno.h>
 #include <string.h>
 #include <linux/rtnetlink.h>
+#include <netlink/addr.h>
 #include <netlink/msg.h>
 #include <netlink/route/link.h>
 #include <netlink/route/link/veth.h>
 #include "nl.h"
 #include "veth.h"
 
-static struct rtnl_link *veth_object(const char *name, const char *peer_name, uint32_t mtu)
+static void set_mac(struct rtnl_link *link, const uint8_t mac[6])
+{
+	struct nl_addr *addr = nl_addr_build(AF_LLC, mac, 6);
+
+	if (!addr)
+		return;
+	rtnl_link_set_addr(link, addr);
+	nl_addr_put(addr);
+}
+
+static struct rtnl_link *veth_object(const char *name, const char *peer_name, uint32_t mtu,
+				     const uint8_t mac[6])
 {
 	struct rtnl_link *link = rtnl_link_veth_alloc();
 	struct rtnl_link *peer;
@@ -26,13 +38,15 @@ static struct rtnl_link *veth_object(const char *name, const char *peer_name, ui
 		rtnl_link_set_mtu(peer, mtu);
 	}
 	rtnl_link_put(peer);
+	if (mac)
+		set_mac(link, mac);
 	return link;
 }
 
 int ecs_veth_add(struct ecs_nl *nl, const char *name, const char *peer_name, uint32_t mtu,
-		 struct ecs_err *err)
+		 const uint8_t mac[6], struct ecs_err *err)
 {
-	struct rtnl_link *link = veth_object(name, peer_name, mtu);
+	struct rtnl_link *link = veth_object(name, peer_name, mtu, mac);
 	struct nl_msg *msg = NULL;
 	struct ecs_err why = {0};
 	int ret;

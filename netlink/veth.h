@@ -11,11 +11,12 @@
 /**
  * ecs_veth_add - make a veth pair in the sockets' network namespace, both ends down
  * @mtu: of both ends; 0 = the kernel's default
+ * @mac: of @name; NULL = the kernel's choice
  *
  * Return: 0; -EEXIST if either name is taken (then neither end was made); -errno.
  */
 int ecs_veth_add(struct ecs_nl *nl, const char *name, const char *peer_name, uint32_t mtu,
-		 struct ecs_err *err);
+		 const uint8_t mac[6], struct ecs_err *err);
 
 /** ecs_link_del - delete a link, and a veth's peer with it. Return: 0; -ENODEV; -errno. */
 int ecs_link_del(struct ecs_nl *nl, uint32_t ifindex, struct ecs_err *err);

@@ -44,5 +44,7 @@ EXTRA_DIST += \
 	tests/lib/net.bash \
 	tests/lib/switch.bash \
 	tests/lib/system.bash \
+	tests/lib/udhcpc.sh \
 	tests/lib/world.bash \
+	tests/system/gateway.sh \
 	tests/system/harness.sh

@@ -18,7 +18,7 @@ switch_start()
 
 switch_answers() # INSTANCE PID
 {
-	ctl -i "$1" --json status | jq -e ".pid == $2"
+	[ "$(ctl -i "$1" --json status | jq .pid)" = "$2" ] # jq -e of no input succeeds
 }
 
 # switch_config < TEXT: the daemon's configuration file.
@@ -47,7 +47,7 @@ ctl()
 # port_is LINK STATE: for wait_until.
 port_is()
 {
-	ctl --json port show "$1" | jq -e ".state == \"$2\""
+	[ "$(ctl --json port show "$1" | jq -r .state)" = "$2" ]
 }
 
 wait_port() # LINK...

@@ -1,11 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-unit_tests += tests/unit/test_plan
+unit_tests += tests/unit/test_plan tests/unit/test_plan_nat
 
-tests_unit_test_plan_SOURCES = \
-	tests/unit/test_plan.c \
+plan_sources = \
+	tests/unit/plan_world.h \
 	userspace/daemon/desired.c \
+	userspace/daemon/desired_gateway.c \
 	userspace/daemon/observed.c \
 	userspace/daemon/plan.c \
+	userspace/daemon/plan_gateway.c \
 	userspace/daemon/state.c
+tests_unit_test_plan_SOURCES = tests/unit/test_plan.c $(plan_sources)
 tests_unit_test_plan_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS) $(JANSSON_CFLAGS)
 tests_unit_test_plan_LDADD = userspace/lib/libecs.a $(CMOCKA_LIBS) $(JANSSON_LIBS)
+tests_unit_test_plan_nat_SOURCES = tests/unit/test_plan_nat.c $(plan_sources)
+tests_unit_test_plan_nat_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS) $(JANSSON_CFLAGS)
+tests_unit_test_plan_nat_LDADD = userspace/lib/libecs.a $(CMOCKA_LIBS) $(JANSSON_LIBS)

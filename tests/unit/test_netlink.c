@@ -84,7 +84,7 @@ static void many_veths(int pairs)
 
 		snprintf(name, sizeof(name), "a%d", i);
 		snprintf(peer, sizeof(peer), "b%d", i);
-		assert_int_equal(ecs_veth_add(world.nl, name, peer, 0, NULL), 0);
+		assert_int_equal(ecs_veth_add(world.nl, name, peer, 0, NULL, NULL), 0);
 	}
 }
 
@@ -108,7 +108,7 @@ static void *churn(void *arg)
 	if (ecs_nl_open(&nl, NULL) < 0)
 		return NULL;
 	while (churning) {
-		ecs_veth_add(nl, "x", "y", 0, NULL);
+		ecs_veth_add(nl, "x", "y", 0, NULL, NULL);
 		ecs_link_del(nl, if_nametoindex("x"), NULL);
 	}
 	ecs_nl_close(nl);
@@ -273,11 +273,11 @@ static void veth_pair_has_its_mtu_and_is_refused_twice(void **state)
 {
 	struct ecs_err err = {0};
 
-	assert_int_equal(ecs_veth_add(world.nl, "gw", "gw-peer", 1400, NULL), 0);
+	assert_int_equal(ecs_veth_add(world.nl, "gw", "gw-peer", 1400, NULL, NULL), 0);
 	assert_int_equal(link_of("gw").mtu, 1400);
 	assert_int_equal(link_of("gw-peer").mtu, 1400);
 	assert_int_equal(link_of("gw").peer, index_of("gw-peer"));
-	assert_int_equal(ecs_veth_add(world.nl, "other", "gw-peer", 0, &err), -EEXIST);
+	assert_int_equal(ecs_veth_add(world.nl, "other", "gw-peer", 0, NULL, &err), -EEXIST);
 	assert_non_null(strstr(err.text, "gw-peer"));
 	assert_int_equal(if_nametoindex("other"), 0);
 	assert_int_equal(ecs_link_set_up(world.nl, index_of("gw"), true, NULL), 0);

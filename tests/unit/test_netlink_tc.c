@@ -126,7 +126,7 @@ static struct filters filters_of(uint32_t ifindex, enum ecs_hook hook)
 
 static uint32_t veth_new(void)
 {
-	assert_int_equal(ecs_veth_add(world.nl, "va", "vb", 0, NULL), 0);
+	assert_int_equal(ecs_veth_add(world.nl, "va", "vb", 0, NULL, NULL), 0);
 	return index_of("va");
 }
 
@@ -309,7 +309,7 @@ static void five_hundred_links_are_attached_in_one_call(void **state)
 
 		snprintf(name, sizeof(name), "a%d", i);
 		snprintf(peer, sizeof(peer), "b%d", i);
-		assert_int_equal(ecs_veth_add(world.nl, name, peer, 0, NULL), 0);
+		assert_int_equal(ecs_veth_add(world.nl, name, peer, 0, NULL, NULL), 0);
 		ifindex = index_of(name);
 		ops[i] = (struct ecs_tc_op){.verb = ECS_TC_CLSACT_ADD, .ifindex = ifindex};
 		for (int hook = 0; hook < 2; hook++)

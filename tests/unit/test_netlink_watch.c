@@ -212,7 +212,7 @@ static void default_buffer_holds_a_storm_of_links(void **state)
 
 		snprintf(name, sizeof(name), "a%d", i);
 		snprintf(peer, sizeof(peer), "b%d", i);
-		assert_int_equal(ecs_veth_add(world.nl, name, peer, 0, NULL), 0);
+		assert_int_equal(ecs_veth_add(world.nl, name, peer, 0, NULL, NULL), 0);
 	}
 	settle();
 	assert_int_equal(count(SAW_OVERRUN, 0), 0);

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "apply.h"
+#include "desired.h"
 #include "userspace/lib/log.h"
 
 static void take_port(const struct ecs_port_key *key, const struct ecs_port *from, void *ctx)
@@ -65,6 +66,31 @@ static void take_places(struct ecs_daemon *d, uint16_t id)
 	}
 }
 
+static void take_addr(struct ecs_prefix *addr, uint8_t family, const void *bytes, uint8_t len)
+{
+	if (!len)
+		return;
+	addr->family = family;
+	addr->len = len;
+	memcpy(addr->addr, bytes, family == AF_INET ? 4 : 16);
+}
+
+/* A pair is known by its names; the map tells which addresses on it are ours. */
+static void take_gateway(struct ecs_daemon *d, uint16_t id)
+{
+	const struct ecs_network *net = &d->have.networks[id];
+	struct ecs_state_gateway *gateway = &d->have.gateways[id];
+
+	ecs_gateway_names(gateway, net->name);
+	if (strlen(net->name) > ECS_IFNAME_MAX - sizeof(ECS_GATEWAY_PREFIX) ||
+	    !ecs_gateway_find(gateway, &d->observed)) {
+		*gateway = (struct ecs_state_gateway){};
+		return;
+	}
+	take_addr(&gateway->addrs[ECS_GATEWAY_IPV4], AF_INET, &net->gateway4_be, net->gateway4_len);
+	take_addr(&gateway->addrs[ECS_GATEWAY_IPV6], AF_INET6, net->gateway6, net->gateway6_len);
+}
+
 static void take_networks(struct ecs_daemon *d)
 {
 	for (uint16_t id = 1; id <= ECS_NETWORKS_MAX; id++) {
@@ -76,6 +102,7 @@ static void take_networks(struct ecs_daemon *d)
 		}
 		d->have.network_dirty[id] = true;
 		take_places(d, id);
+		take_gateway(d, id);
 	}
 }
 

@@ -28,6 +28,7 @@ int ecs_apply(const struct ecs_applier *applier, struct ecs_plan *plan, struct e
 	run_clsact_dels(applier, plan);
 	run_flushes(applier, plan);
 	run_maps(applier, plan, false);
+	ecs_apply_gateways(applier, plan);
 	run_links(applier, plan, want);
 	run_clsact_adds(applier, plan, want);
 	run_filter_sets(applier, plan);

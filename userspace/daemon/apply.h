@@ -24,6 +24,9 @@ struct ecs_applier {
  */
 int ecs_apply(const struct ecs_applier *applier, struct ecs_plan *plan, struct ecs_state *want);
 
+/** ecs_apply_gateways - run the operations on gateways' links; a part of ecs_apply(). */
+void ecs_apply_gateways(const struct ecs_applier *applier, struct ecs_plan *plan);
+
 /** ecs_filter_name - "ecswitch:INSTANCE:PROGRAM", which says whose filter one is. */
 void ecs_filter_name(char name[ECS_FILTER_NAME_MAX], const char *instance, enum ecs_prog prog);
 /** ecs_filter_is_ours - whether a filter belongs to @instance. */

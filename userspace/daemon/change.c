@@ -57,6 +57,18 @@ static bool names_network(json_t *commands)
 	return false;
 }
 
+/* A network's own link is named by the network's options. */
+static bool names_gateway(const json_t *params, const char *link)
+{
+	const char *name = json_string_value(json_object_get(params, "name"));
+	struct ecs_state_gateway gateway = {};
+
+	if (!name || (!json_object_get(params, "gateway") && !json_object_get(params, "gateway6")))
+		return false;
+	ecs_gateway_names(&gateway, name);
+	return !strcmp(gateway.host, link) || !strcmp(gateway.port, link);
+}
+
 /* The last command that names a link. */
 static const json_t *command_naming(json_t *commands, const char *name)
 {
@@ -72,6 +84,8 @@ static const json_t *command_naming(json_t *commands, const char *name)
 			if (value && !strcmp(value, name))
 				return item;
 		}
+		if (names_gateway(params, name))
+			return item;
 	}
 	return NULL;
 }
@@ -103,8 +117,10 @@ static int refuse_waiting(struct ecs_daemon *d, const struct ecs_state *want, js
 		if (may_wait(waiting) || !command || (!script && waits_already(&d->have, waiting)))
 			continue;
 		snprintf(text, sizeof(text), "%s \"%s\": %s%s",
-			 waiting->role == ECS_ROLE_UPLINK ? "uplink" : "link", waiting->name,
-			 waiting->reason,
+			 waiting->role == ECS_ROLE_UPLINK ? "uplink"
+			 : waiting->role == ECS_ROLE_HOST ? "gateway"
+							  : "link",
+			 waiting->name, waiting->reason,
 			 waiting->ifindex		    ? ""
 			 : waiting->role == ECS_ROLE_UPLINK ? "; see ip link for the names"
 							    : "; create it first, or add a match, "

@@ -64,6 +64,8 @@ json_t *ecs_reconcile_preview(struct ecs_daemon *d, const struct ecs_config *con
 /** ecs_follow_open - subscribe to links, addresses, routes and tc, then read them all. */
 int ecs_follow_open(struct ecs_daemon *d, struct ecs_err *err);
 void ecs_follow_close(struct ecs_daemon *d);
+/** ecs_follow_refresh - read a link again without waiting for the kernel's word of it. */
+void ecs_follow_refresh(struct ecs_daemon *d, const char *name);
 
 /* adopt.c */
 

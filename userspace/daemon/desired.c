@@ -4,7 +4,7 @@
  * patches, ports by name, then matches in their order. The rules that prevent forwarding
  * loops stand here (refuse_*).
  */
-#include "desired.h"
+#include "desired_priv.h"
 
 #include <errno.h>
 #include <net/if.h>
@@ -12,32 +12,23 @@
 
 #include "userspace/lib/types.h"
 
-struct context {
-	const struct ecs_config *config;
-	const struct ecs_observed *observed;
-	const struct ecs_state *have;
-	struct ecs_state *want;
-	uint32_t free_slot; /* where the search for a slot goes on */
-	bool failed;	    /* out of memory */
-	uint32_t members[ECS_NETWORKS_MAX + 1];
-};
-
-static void make_networks(struct context *c);
-static void make_uplinks(struct context *c);
-static void make_patches(struct context *c);
-static void make_ports(struct context *c);
-static void make_matches(struct context *c);
-static void make_places(struct context *c);
-static void make_fdb(struct context *c);
+static void make_networks(struct ecs_desired *c);
+static void make_uplinks(struct ecs_desired *c);
+static void make_patches(struct ecs_desired *c);
+static void make_ports(struct ecs_desired *c);
+static void make_matches(struct ecs_desired *c);
+static void make_places(struct ecs_desired *c);
+static void make_fdb(struct ecs_desired *c);
 
 int ecs_desired_make(const struct ecs_config *config, const struct ecs_observed *observed,
 		     const struct ecs_state *have, struct ecs_state *want)
 {
-	struct context c = {.config = config, .observed = observed, .have = have, .want = want};
+	struct ecs_desired c = {.config = config, .observed = observed, .have = have, .want = want};
 
 	*want = (struct ecs_state){};
 	make_networks(&c);
 	make_uplinks(&c);
+	ecs_desired_gateways(&c);
 	make_patches(&c);
 	make_ports(&c);
 	make_matches(&c);
@@ -50,7 +41,7 @@ int ecs_desired_make(const struct ecs_config *config, const struct ecs_observed 
 }
 
 /* An id that no network has now and none will get; else one that is given up in this change. */
-static uint16_t network_id_new(const struct context *c)
+static uint16_t network_id_new(const struct ecs_desired *c)
 {
 	for (uint16_t id = 1; id <= ECS_NETWORKS_MAX; id++)
 		if (!c->want->networks[id].used && !c->have->networks[id].used)
@@ -61,7 +52,7 @@ static uint16_t network_id_new(const struct context *c)
 	return 0;
 }
 
-static void make_network(struct context *c, const struct ecs_config_network *from, uint16_t id)
+static void make_network(struct ecs_desired *c, const struct ecs_config_network *from, uint16_t id)
 {
 	struct ecs_network *net = &c->want->networks[id];
 
@@ -70,7 +61,7 @@ static void make_network(struct context *c, const struct ecs_config_network *fro
 }
 
 /* Networks that stay take their ids first, so that a new one cannot get one of theirs. */
-static void make_networks(struct context *c)
+static void make_networks(struct ecs_desired *c)
 {
 	const struct ecs_config *config = c->config;
 
@@ -85,8 +76,7 @@ static void make_networks(struct context *c)
 			make_network(c, &config->networks[i], network_id_new(c));
 }
 
-__attribute__((format(printf, 3, 4))) static void
-wait_for(struct context *c, const struct ecs_waiting *what, const char *fmt, ...)
+void ecs_desired_wait(struct ecs_desired *c, const struct ecs_waiting *what, const char *fmt, ...)
 {
 	char reason[ECS_REASON_MAX];
 	va_list ap;
@@ -99,7 +89,7 @@ wait_for(struct context *c, const struct ecs_waiting *what, const char *fmt, ...
 }
 
 /* Why no role at all is possible for a link. Empty @why: none. */
-static void refuse_always(const struct context *c, const struct ecs_link *link, char why[],
+static void refuse_always(const struct ecs_desired *c, const struct ecs_link *link, char why[],
 			  size_t size)
 {
 	const struct ecs_link *master = ecs_observed_by_index(c->observed, link->master);
@@ -119,7 +109,7 @@ static void refuse_always(const struct context *c, const struct ecs_link *link, 
 }
 
 /* The slot that the link's port has, or the lowest free one; 0 when there is none. */
-static uint32_t slot_for(struct context *c, const struct ecs_state_port *old)
+static uint32_t slot_for(struct ecs_desired *c, const struct ecs_state_port *old)
 {
 	if (old)
 		return old->port.slot;
@@ -129,7 +119,7 @@ static uint32_t slot_for(struct context *c, const struct ecs_state_port *old)
 	return 0;
 }
 
-static void fill_port(const struct context *c, const struct ecs_link *link,
+static void fill_port(const struct ecs_desired *c, const struct ecs_link *link,
 		      struct ecs_state_port *port, const struct ecs_state_port *old)
 {
 	port->port.mtu = link->mtu;
@@ -148,7 +138,7 @@ static void fill_port(const struct context *c, const struct ecs_link *link,
 }
 
 /* Makes a link a port, or says in the waiting list why not. Return: the port or NULL. */
-static struct ecs_state_port *claim(struct context *c, const struct ecs_link *link,
+static struct ecs_state_port *claim(struct ecs_desired *c, const struct ecs_link *link,
 				    const struct ecs_waiting *what)
 {
 	const struct ecs_state_port *old = ecs_state_port_get(c->have, link->ifindex);
@@ -158,12 +148,12 @@ static struct ecs_state_port *claim(struct context *c, const struct ecs_link *li
 
 	refuse_always(c, link, why, sizeof(why));
 	if (*why) {
-		wait_for(c, what, "%s", why);
+		ecs_desired_wait(c, what, "%s", why);
 		return NULL;
 	}
 	slot = slot_for(c, old);
 	if (!slot) {
-		wait_for(c, what, "the switch is full (%u ports)", ECS_PORTS_MAX - 1);
+		ecs_desired_wait(c, what, "the switch is full (%u ports)", ECS_PORTS_MAX - 1);
 		return NULL;
 	}
 	port = ecs_state_port_add(c->want, link->ifindex);
@@ -179,7 +169,8 @@ static struct ecs_state_port *claim(struct context *c, const struct ecs_link *li
 	return port;
 }
 
-static struct ecs_waiting request(const char *name, uint8_t role, uint16_t network, bool manual)
+struct ecs_waiting ecs_desired_request(const char *name, uint8_t role, uint16_t network,
+				       bool manual)
 {
 	struct ecs_waiting what = {.role = role, .network = network, .manual = manual};
 
@@ -194,17 +185,17 @@ static void want_promisc(struct ecs_state_port *port, const struct ecs_link *lin
 		port->port.flags |= ECS_PORT_OWN_PROMISC;
 }
 
-static void make_uplink(struct context *c, const struct ecs_config_network *from)
+static void make_uplink(struct ecs_desired *c, const struct ecs_config_network *from)
 {
 	uint16_t id = ecs_state_network_id(c->want, from->name);
 	struct ecs_network *net = &c->want->networks[id];
-	struct ecs_waiting what = request(from->uplink, ECS_ROLE_UPLINK, 0, true);
+	struct ecs_waiting what = ecs_desired_request(from->uplink, ECS_ROLE_UPLINK, 0, true);
 	const struct ecs_link *link = ecs_observed_by_name(c->observed, from->uplink);
 	struct ecs_state_port *port;
 
 	what.network = id;
 	if (!link) {
-		wait_for(c, &what, "there is no such link");
+		ecs_desired_wait(c, &what, "there is no such link");
 		return;
 	}
 	what.ifindex = link->ifindex;
@@ -225,7 +216,7 @@ static void make_uplink(struct context *c, const struct ecs_config_network *from
 	net->uplink_vid = from->vlan;
 }
 
-static void make_uplinks(struct context *c)
+static void make_uplinks(struct ecs_desired *c)
 {
 	for (size_t i = 0; i < c->config->networks_len; i++)
 		if (c->config->networks[i].uplink[0])
@@ -233,14 +224,14 @@ static void make_uplinks(struct context *c)
 }
 
 /* An end of a patch is an uplink too, or a port of no network. */
-static struct ecs_state_port *patch_end(struct context *c, const char *name)
+static struct ecs_state_port *patch_end(struct ecs_desired *c, const char *name)
 {
 	const struct ecs_link *link = ecs_observed_by_name(c->observed, name);
-	struct ecs_waiting what = request(name, ECS_ROLE_NONE, 0, true);
+	struct ecs_waiting what = ecs_desired_request(name, ECS_ROLE_NONE, 0, true);
 	struct ecs_state_port *port;
 
 	if (!link) {
-		wait_for(c, &what, "there is no such link");
+		ecs_desired_wait(c, &what, "there is no such link");
 		return NULL;
 	}
 	what.ifindex = link->ifindex;
@@ -252,7 +243,7 @@ static struct ecs_state_port *patch_end(struct context *c, const char *name)
 	return port;
 }
 
-static void patch_one_way(struct context *c, uint32_t from, uint32_t to)
+static void patch_one_way(struct ecs_desired *c, uint32_t from, uint32_t to)
 {
 	struct ecs_state_port *a = ecs_state_port_get(c->want, from);
 	const struct ecs_state_port *b = ecs_state_port_get(c->want, to);
@@ -263,7 +254,7 @@ static void patch_one_way(struct context *c, uint32_t from, uint32_t to)
 		a->ingress = ECS_PROG_FROM_VM;
 }
 
-static void make_patches(struct context *c)
+static void make_patches(struct ecs_desired *c)
 {
 	for (size_t i = 0; i < c->config->patches_len; i++) {
 		const struct ecs_config_patch *patch = &c->config->patches[i];
@@ -281,13 +272,13 @@ static void make_patches(struct context *c)
 	}
 }
 
-static void make_vm(struct context *c, const struct ecs_link *link, struct ecs_waiting *what)
+void ecs_desired_vm(struct ecs_desired *c, const struct ecs_link *link, struct ecs_waiting *what)
 {
 	struct ecs_state_port *port = NULL;
 
 	what->ifindex = link->ifindex;
 	if (c->members[what->network] == ECS_NETWORK_PORTS_MAX)
-		wait_for(c, what, "its network is full (%u ports)", ECS_NETWORK_PORTS_MAX);
+		ecs_desired_wait(c, what, "its network is full (%u ports)", ECS_NETWORK_PORTS_MAX);
 	else
 		port = claim(c, link, what);
 	if (!port)
@@ -296,19 +287,19 @@ static void make_vm(struct context *c, const struct ecs_link *link, struct ecs_w
 	c->members[what->network]++;
 }
 
-static void make_ports(struct context *c)
+static void make_ports(struct ecs_desired *c)
 {
 	for (size_t i = 0; i < c->config->ports_len; i++) {
 		const struct ecs_config_port *from = &c->config->ports[i];
 		const struct ecs_link *link = ecs_observed_by_name(c->observed, from->ifname);
 		struct ecs_waiting what =
-			request(from->ifname, ECS_ROLE_VM,
-				ecs_state_network_id(c->want, from->network), true);
+			ecs_desired_request(from->ifname, ECS_ROLE_VM,
+					    ecs_state_network_id(c->want, from->network), true);
 
 		if (!link)
-			wait_for(c, &what, "there is no such link");
+			ecs_desired_wait(c, &what, "there is no such link");
 		else if (!ecs_state_port_get(c->want, link->ifindex))
-			make_vm(c, link, &what);
+			ecs_desired_vm(c, link, &what);
 	}
 }
 
@@ -318,7 +309,7 @@ static bool kind_fits(const struct ecs_config_match *match, const struct ecs_lin
 	       !strcmp(link->kind, match->kind == ECS_MATCH_TAP ? "tap" : "veth");
 }
 
-static const struct ecs_config_match *find_match(const struct context *c,
+static const struct ecs_config_match *find_match(const struct ecs_desired *c,
 						 const struct ecs_link *link)
 {
 	for (size_t i = 0; i < c->config->matches_len; i++) {
@@ -331,7 +322,7 @@ static const struct ecs_config_match *find_match(const struct context *c,
 }
 
 /* A match is a guess about links to come, so it is more careful than a command. */
-static void refuse_match(const struct context *c, const struct ecs_link *link, char why[],
+static void refuse_match(const struct ecs_desired *c, const struct ecs_link *link, char why[],
 			 size_t size)
 {
 	*why = '\0';
@@ -341,7 +332,7 @@ static void refuse_match(const struct context *c, const struct ecs_link *link, c
 		snprintf(why, size, "the host holds an address on it");
 }
 
-static void make_matches(struct context *c)
+static void make_matches(struct ecs_desired *c)
 {
 	for (size_t i = 0; i < c->observed->count; i++) {
 		const struct ecs_link *link = &c->observed->links[i];
@@ -350,24 +341,24 @@ static void make_matches(struct context *c)
 		char why[ECS_REASON_MAX];
 
 		if (!link->ethernet || (link->flags & IFF_LOOPBACK) ||
-		    ecs_state_port_get(c->want, link->ifindex))
+		    ecs_desired_is_gateway(c, link) || ecs_state_port_get(c->want, link->ifindex))
 			continue;
 		match = find_match(c, link);
 		if (!match)
 			continue;
-		what = request(link->name, ECS_ROLE_VM,
-			       ecs_state_network_id(c->want, match->network), false);
+		what = ecs_desired_request(link->name, ECS_ROLE_VM,
+					   ecs_state_network_id(c->want, match->network), false);
 		what.ifindex = link->ifindex;
 		refuse_match(c, link, why, sizeof(why));
 		if (*why)
-			wait_for(c, &what, "%s", why);
+			ecs_desired_wait(c, &what, "%s", why);
 		else
-			make_vm(c, link, &what);
+			ecs_desired_vm(c, link, &what);
 	}
 }
 
 /* Ports keep their places; new ones take the holes that removed ones left. */
-static void make_places(struct context *c)
+static void make_places(struct ecs_desired *c)
 {
 	static _Thread_local uint8_t taken[ECS_NETWORKS_MAX + 1][ECS_NETWORK_PORTS_MAX];
 	uint32_t next[ECS_NETWORKS_MAX + 1] = {};
@@ -399,8 +390,8 @@ static void make_places(struct context *c)
 	}
 }
 
-static void add_static(struct context *c, uint16_t network, const uint8_t mac[6], uint32_t ifindex,
-		       uint32_t flags)
+static void add_static(struct ecs_desired *c, uint16_t network, const uint8_t mac[6],
+		       uint32_t ifindex, uint32_t flags)
 {
 	struct ecs_state_fdb entry = {
 		.key = {.network = network}, .ifindex = ifindex, .flags = flags};
@@ -410,7 +401,7 @@ static void add_static(struct context *c, uint16_t network, const uint8_t mac[6]
 		c->failed = true;
 }
 
-static void make_fdb(struct context *c)
+static void make_fdb(struct ecs_desired *c)
 {
 	for (uint16_t id = 1; id <= ECS_NETWORKS_MAX; id++) {
 		const struct ecs_network *net = &c->want->networks[id];
@@ -418,6 +409,8 @@ static void make_fdb(struct context *c)
 
 		if (net->used && uplink)
 			add_static(c, id, uplink->port.mac, uplink->ifindex, ECS_FDB_HOST);
+		if (net->used && ecs_state_port_get(c->want, net->gateway_port))
+			add_static(c, id, net->gateway_mac, net->gateway_port, 0);
 	}
 	for (size_t i = 0; i < c->config->fdb_len; i++) {
 		const struct ecs_config_fdb *from = &c->config->fdb[i];

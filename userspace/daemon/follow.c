@@ -6,6 +6,7 @@
 #include "daemon.h"
 
 #include <errno.h>
+#include <net/if.h>
 #include <string.h>
 
 #include "events.h"
@@ -164,6 +165,11 @@ int ecs_follow_open(struct ecs_daemon *d, struct ecs_err *err)
 		return r;
 	r = sd_event_add_io(d->event, NULL, ecs_watch_fd(d->watch), EPOLLIN, on_readable, d);
 	return r < 0 ? ecs_fail(err, r, "cannot poll the netlink socket: %s", strerror(-r)) : 0;
+}
+
+void ecs_follow_refresh(struct ecs_daemon *d, const char *name)
+{
+	refresh_link(d, if_nametoindex(name));
 }
 
 void ecs_follow_close(struct ecs_daemon *d)

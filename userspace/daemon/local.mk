@@ -6,6 +6,7 @@ ecswitchd_SOURCES = \
 	userspace/daemon/ageing.c \
 	userspace/daemon/apply.c \
 	userspace/daemon/apply.h \
+	userspace/daemon/apply_gateway.c \
 	userspace/daemon/change.c \
 	userspace/daemon/daemon.h \
 	userspace/daemon/datapath.c \
@@ -14,6 +15,8 @@ ecswitchd_SOURCES = \
 	userspace/daemon/datapath_priv.h \
 	userspace/daemon/desired.c \
 	userspace/daemon/desired.h \
+	userspace/daemon/desired_gateway.c \
+	userspace/daemon/desired_priv.h \
 	userspace/daemon/detach.c \
 	userspace/daemon/dispatch.c \
 	userspace/daemon/dispatch.h \
@@ -35,6 +38,8 @@ ecswitchd_SOURCES = \
 	userspace/daemon/pins.c \
 	userspace/daemon/plan.c \
 	userspace/daemon/plan.h \
+	userspace/daemon/plan_gateway.c \
+	userspace/daemon/plan_priv.h \
 	userspace/daemon/problems.c \
 	userspace/daemon/problems.h \
 	userspace/daemon/reconcile.c \
@@ -42,7 +47,9 @@ ecswitchd_SOURCES = \
 	userspace/daemon/server.c \
 	userspace/daemon/server.h \
 	userspace/daemon/state.c \
-	userspace/daemon/state.h
+	userspace/daemon/state.h \
+	userspace/daemon/sysctl.c \
+	userspace/daemon/sysctl.h
 nodist_ecswitchd_SOURCES = kernel/ecswitch.skel.h
 ecswitchd_CFLAGS = $(AM_CFLAGS) $(LIBBPF_CFLAGS) $(LIBNL_CFLAGS) $(LIBMNL_CFLAGS) \
 	$(LIBSYSTEMD_CFLAGS) $(JANSSON_CFLAGS)

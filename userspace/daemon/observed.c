@@ -26,7 +26,7 @@ static size_t link_place(const struct ecs_observed *observed, uint32_t ifindex)
 void ecs_observed_free(struct ecs_observed *observed)
 {
 	free(observed->links);
-	free(observed->addressed);
+	free(observed->addrs);
 	*observed = (struct ecs_observed){};
 }
 
@@ -73,25 +73,23 @@ void ecs_observed_clear_links(struct ecs_observed *observed)
 
 void ecs_observed_clear_addrs(struct ecs_observed *observed)
 {
-	observed->addressed_count = 0;
+	observed->addr_count = 0;
 }
 
 int ecs_observed_addr_add(struct ecs_observed *observed, const struct ecs_addr *addr)
 {
 	if (addr->scope != RT_SCOPE_UNIVERSE && addr->scope != RT_SCOPE_SITE)
 		return 0;
-	if (ecs_observed_addressed(observed, addr->ifindex))
-		return 0;
-	if (observed->addressed_count == observed->addressed_room) {
-		size_t room = observed->addressed_room ? observed->addressed_room * 2 : 16;
-		void *list = reallocarray(observed->addressed, room, sizeof(*observed->addressed));
+	if (observed->addr_count == observed->addr_room) {
+		size_t room = observed->addr_room ? observed->addr_room * 2 : 16;
+		void *list = reallocarray(observed->addrs, room, sizeof(*observed->addrs));
 
 		if (!list)
 			return -ENOMEM;
-		observed->addressed = list;
-		observed->addressed_room = room;
+		observed->addrs = list;
+		observed->addr_room = room;
 	}
-	observed->addressed[observed->addressed_count++] = addr->ifindex;
+	observed->addrs[observed->addr_count++] = *addr;
 	return 0;
 }
 
@@ -114,9 +112,23 @@ const struct ecs_link *ecs_observed_by_name(const struct ecs_observed *observed,
 
 bool ecs_observed_addressed(const struct ecs_observed *observed, uint32_t ifindex)
 {
-	for (size_t i = 0; i < observed->addressed_count; i++)
-		if (observed->addressed[i] == ifindex)
+	for (size_t i = 0; i < observed->addr_count; i++)
+		if (observed->addrs[i].ifindex == ifindex)
 			return true;
+	return false;
+}
+
+bool ecs_observed_has_addr(const struct ecs_observed *observed, uint32_t ifindex,
+			   const struct ecs_prefix *prefix)
+{
+	for (size_t i = 0; i < observed->addr_count; i++) {
+		const struct ecs_addr *addr = &observed->addrs[i];
+
+		if (addr->ifindex == ifindex && addr->family == prefix->family &&
+		    addr->prefix_len == prefix->len &&
+		    !memcmp(addr->addr, prefix->addr, sizeof(addr->addr)))
+			return true;
+	}
 	return false;
 }
 

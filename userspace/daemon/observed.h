@@ -10,12 +10,13 @@
 #include <stddef.h>
 #include <stdint.h>
 #include "netlink/link.h"
+#include "userspace/lib/types.h"
 
 struct ecs_observed {
 	struct ecs_link *links; /* sorted by ifindex */
 	size_t count, room;
-	uint32_t *addressed; /* links with a global address, each once */
-	size_t addressed_count, addressed_room;
+	struct ecs_addr *addrs; /* but link-local ones; in the kernel's order */
+	size_t addr_count, addr_room;
 };
 
 void ecs_observed_free(struct ecs_observed *observed);
@@ -33,6 +34,10 @@ int ecs_observed_addr_add(struct ecs_observed *observed, const struct ecs_addr *
 const struct ecs_link *ecs_observed_by_index(const struct ecs_observed *observed, uint32_t ifindex);
 const struct ecs_link *ecs_observed_by_name(const struct ecs_observed *observed, const char *name);
 bool ecs_observed_addressed(const struct ecs_observed *observed, uint32_t ifindex);
+
+/** ecs_observed_has_addr - whether a link holds this address with this prefix length. */
+bool ecs_observed_has_addr(const struct ecs_observed *observed, uint32_t ifindex,
+			   const struct ecs_prefix *prefix);
 
 /** ecs_observed_peer - the other end of a veth, if it is in this network namespace. */
 const struct ecs_link *ecs_observed_peer(const struct ecs_observed *observed,

@@ -4,36 +4,31 @@
  * first, so that a re-used ifindex, slot or network id never meets an old trace; then maps;
  * programs last. Makes no system call.
  */
-#include "plan.h"
+#include "plan_priv.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-struct context {
-	const struct ecs_state *have, *want;
-	bool (*exists)(uint32_t ifindex, const void *ctx);
-	const void *exists_ctx;
-	struct ecs_plan *plan;
-};
-
-static void plan_removals(struct context *c);
-static void plan_networks(struct context *c);
-static void plan_ports(struct context *c);
-static void plan_fdb(struct context *c);
-static void plan_hooks(struct context *c);
+static void plan_removals(struct ecs_plan_context *c);
+static void plan_networks(struct ecs_plan_context *c);
+static void plan_ports(struct ecs_plan_context *c);
+static void plan_fdb(struct ecs_plan_context *c);
+static void plan_hooks(struct ecs_plan_context *c);
 
 int ecs_plan_make(const struct ecs_state *have, const struct ecs_state *want,
 		  bool (*exists)(uint32_t ifindex, const void *ctx), const void *ctx,
 		  struct ecs_plan *plan)
 {
-	struct context c = {have, want, exists, ctx, plan};
+	struct ecs_plan_context c = {have, want, exists, ctx, plan};
 
 	*plan = (struct ecs_plan){};
 	plan_removals(&c);
+	ecs_plan_gateways_away(&c);
 	plan_ports(&c);
 	plan_networks(&c);
 	plan_fdb(&c);
+	ecs_plan_gateways(&c);
 	plan_hooks(&c);
 	if (!plan->failed)
 		return 0;
@@ -47,10 +42,8 @@ void ecs_plan_free(struct ecs_plan *plan)
 	*plan = (struct ecs_plan){};
 }
 
-/* A new operation about @port (may be NULL). When memory is out it is a scratch one, and the
- * plan is marked as failed. */
-static struct ecs_op *add(struct context *c, enum ecs_op_verb verb,
-			  const struct ecs_state_port *port)
+struct ecs_op *ecs_plan_add(struct ecs_plan_context *c, enum ecs_op_verb verb,
+			    const struct ecs_state_port *port)
 {
 	static struct ecs_op scratch;
 	struct ecs_plan *plan = c->plan;
@@ -86,49 +79,49 @@ static bool identity_changed(const struct ecs_port *a, const struct ecs_port *b)
 	       memcmp(a->kind, b->kind, sizeof(a->kind)) || memcmp(a->mac, b->mac, sizeof(a->mac));
 }
 
-static void remove_hooks(struct context *c, const struct ecs_state_port *old)
+static void remove_hooks(struct ecs_plan_context *c, const struct ecs_state_port *old)
 {
 	if (!c->exists(old->ifindex, c->exists_ctx))
 		return;
 	if (old->ingress)
-		add(c, ECS_OP_FILTER_DEL, old)->hook = ECS_HOOK_INGRESS;
+		ecs_plan_add(c, ECS_OP_FILTER_DEL, old)->hook = ECS_HOOK_INGRESS;
 	if (old->egress)
-		add(c, ECS_OP_FILTER_DEL, old)->hook = ECS_HOOK_EGRESS;
+		ecs_plan_add(c, ECS_OP_FILTER_DEL, old)->hook = ECS_HOOK_EGRESS;
 	if (old->port.flags & ECS_PORT_OWN_CLSACT)
-		add(c, ECS_OP_CLSACT_DEL, old);
+		ecs_plan_add(c, ECS_OP_CLSACT_DEL, old);
 	if (old->port.flags & ECS_PORT_OWN_PROMISC)
-		add(c, ECS_OP_PROMISC_OFF, old);
+		ecs_plan_add(c, ECS_OP_PROMISC_OFF, old);
 	if (old->port.flags & ECS_PORT_OWN_LRO)
-		add(c, ECS_OP_LRO_ON, old);
+		ecs_plan_add(c, ECS_OP_LRO_ON, old);
 }
 
 /* Everything of a port but its hooks. The slot's counters go only with the port itself. */
-static void remove_traces(struct context *c, const struct ecs_state_port *old, bool gone)
+static void remove_traces(struct ecs_plan_context *c, const struct ecs_state_port *old, bool gone)
 {
 	if (old->port.flags & ECS_PORT_PATCHED)
-		add(c, ECS_OP_PATCH_DEL, old);
+		ecs_plan_add(c, ECS_OP_PATCH_DEL, old);
 	if (old->place != ECS_NO_PLACE)
-		add(c, ECS_OP_FLOOD_CLEAR, old);
+		ecs_plan_add(c, ECS_OP_FLOOD_CLEAR, old);
 	if (gone)
-		add(c, ECS_OP_PORT_DEL, old);
-	add(c, ECS_OP_FDB_FLUSH_PORT, old);
-	add(c, ECS_OP_SLOT_CLEAR, old);
+		ecs_plan_add(c, ECS_OP_PORT_DEL, old);
+	ecs_plan_add(c, ECS_OP_FDB_FLUSH_PORT, old);
+	ecs_plan_add(c, ECS_OP_SLOT_CLEAR, old);
 }
 
-static void remove_network(struct context *c, uint16_t id)
+static void remove_network(struct ecs_plan_context *c, uint16_t id)
 {
 	const struct ecs_network *net = &c->have->networks[id];
 	struct ecs_op *op;
 
 	if (net->uplink && net->uplink_vid) {
-		op = add(c, ECS_OP_PORT_DEL, ecs_state_port_get(c->have, net->uplink));
+		op = ecs_plan_add(c, ECS_OP_PORT_DEL, ecs_state_port_get(c->have, net->uplink));
 		op->key = (struct ecs_port_key){net->uplink, net->uplink_vid, 0};
 	}
 	if (c->want->networks[id].used && !strcmp(c->want->networks[id].name, net->name))
 		return;
-	op = add(c, ECS_OP_FDB_FLUSH_NETWORK, NULL);
+	op = ecs_plan_add(c, ECS_OP_FDB_FLUSH_NETWORK, NULL);
 	op->network = id;
-	op = add(c, ECS_OP_NETWORK_SET, NULL);
+	op = ecs_plan_add(c, ECS_OP_NETWORK_SET, NULL);
 	op->network = id;
 }
 
@@ -137,7 +130,7 @@ static bool network_moved(const struct ecs_network *a, const struct ecs_network 
 	return strcmp(a->name, b->name) || a->uplink != b->uplink || a->uplink_vid != b->uplink_vid;
 }
 
-static void plan_removals(struct context *c)
+static void plan_removals(struct ecs_plan_context *c)
 {
 	for (size_t i = 0; i < c->have->port_count; i++) {
 		const struct ecs_state_port *old = &c->have->ports[i];
@@ -151,21 +144,21 @@ static void plan_removals(struct context *c)
 			   old->port.slot != new->port.slot) {
 			remove_traces(c, old, false);
 		} else if (old->place != ECS_NO_PLACE && old->place != new->place) {
-			add(c, ECS_OP_FLOOD_CLEAR, old);
+			ecs_plan_add(c, ECS_OP_FLOOD_CLEAR, old);
 		}
 		if (new && (old->port.flags & ~new->port.flags &ECS_PORT_PATCHED))
-			add(c, ECS_OP_PATCH_DEL, old);
+			ecs_plan_add(c, ECS_OP_PATCH_DEL, old);
 	}
 	for (size_t i = 0; i < c->have->fdb_count; i++)
 		if (!ecs_state_fdb_get(c->want, &c->have->fdb[i].key))
-			add(c, ECS_OP_FDB_STATIC_DEL, NULL)->fdb = c->have->fdb[i];
+			ecs_plan_add(c, ECS_OP_FDB_STATIC_DEL, NULL)->fdb = c->have->fdb[i];
 	for (uint16_t id = 1; id <= ECS_NETWORKS_MAX; id++)
 		if (c->have->networks[id].used &&
 		    network_moved(&c->have->networks[id], &c->want->networks[id]))
 			remove_network(c, id);
 }
 
-static void plan_ports(struct context *c)
+static void plan_ports(struct ecs_plan_context *c)
 {
 	for (size_t i = 0; i < c->want->port_count; i++) {
 		const struct ecs_state_port *new = &c->want->ports[i];
@@ -174,18 +167,18 @@ static void plan_ports(struct context *c)
 			     old->port.network != new->port.network;
 
 		if (again || memcmp(&old->port, &new->port, sizeof(new->port)))
-			add(c, ECS_OP_PORT_SET, new)->port = new->port;
+			ecs_plan_add(c, ECS_OP_PORT_SET, new)->port = new->port;
 		if (new->place != ECS_NO_PLACE && (again || old->place != new->place))
-			add(c, ECS_OP_FLOOD_SET, new)->member =
+			ecs_plan_add(c, ECS_OP_FLOOD_SET, new)->member =
 				(struct ecs_flood_member){new->ifindex, new->port.slot};
 		if ((new->port.flags &ECS_PORT_PATCHED) &&
 		    (again || memcmp(&old->patch, &new->patch, sizeof(new->patch))))
-			add(c, ECS_OP_PATCH_SET, new)->patch = new->patch;
+			ecs_plan_add(c, ECS_OP_PATCH_SET, new)->patch = new->patch;
 	}
 }
 
 /* A VLAN of an uplink is an entry of its own in ecs_ports: the uplink's, in another network. */
-static void set_vlan(struct context *c, uint16_t id)
+static void set_vlan(struct ecs_plan_context *c, uint16_t id)
 {
 	const struct ecs_network *net = &c->want->networks[id];
 	const struct ecs_state_port *uplink = ecs_state_port_get(c->want, net->uplink);
@@ -193,14 +186,14 @@ static void set_vlan(struct context *c, uint16_t id)
 
 	if (!uplink || !net->uplink_vid)
 		return;
-	op = add(c, ECS_OP_PORT_SET, uplink);
+	op = ecs_plan_add(c, ECS_OP_PORT_SET, uplink);
 	op->key.vid = net->uplink_vid;
 	op->port = uplink->port;
 	op->port.network = id;
 }
 
 /* Does the entry that a network's VLAN has in ecs_ports follow a change of its uplink's? */
-static bool uplink_changed(const struct context *c, uint32_t ifindex)
+static bool uplink_changed(const struct ecs_plan_context *c, uint32_t ifindex)
 {
 	const struct ecs_state_port *old = ecs_state_port_get(c->have, ifindex);
 	const struct ecs_state_port *new = ecs_state_port_get(c->want, ifindex);
@@ -208,7 +201,7 @@ static bool uplink_changed(const struct context *c, uint32_t ifindex)
 	return new && (!old || old->dirty || memcmp(&old->port, &new->port, sizeof(new->port)));
 }
 
-static void plan_networks(struct context *c)
+static void plan_networks(struct ecs_plan_context *c)
 {
 	for (uint16_t id = 1; id <= ECS_NETWORKS_MAX; id++) {
 		const struct ecs_network *old = &c->have->networks[id];
@@ -218,7 +211,7 @@ static void plan_networks(struct context *c)
 		if (!new->used)
 			continue;
 		if (c->have->network_dirty[id] || memcmp(old, new, sizeof(*new))) {
-			op = add(c, ECS_OP_NETWORK_SET, NULL);
+			op = ecs_plan_add(c, ECS_OP_NETWORK_SET, NULL);
 			op->network = id;
 			op->record = *new;
 			set_vlan(c, id);
@@ -228,27 +221,27 @@ static void plan_networks(struct context *c)
 	}
 }
 
-static void plan_fdb(struct context *c)
+static void plan_fdb(struct ecs_plan_context *c)
 {
 	for (size_t i = 0; i < c->want->fdb_count; i++) {
 		const struct ecs_state_fdb *new = &c->want->fdb[i];
 		const struct ecs_state_fdb *old = ecs_state_fdb_get(c->have, &new->key);
 
 		if (!old || old->ifindex != new->ifindex || old->flags != new->flags)
-			add(c, ECS_OP_FDB_STATIC_SET, NULL)->fdb = *new;
+			ecs_plan_add(c, ECS_OP_FDB_STATIC_SET, NULL)->fdb = *new;
 	}
 }
 
-static void set_filter(struct context *c, const struct ecs_state_port *port, enum ecs_hook hook,
-		       enum ecs_prog prog)
+static void set_filter(struct ecs_plan_context *c, const struct ecs_state_port *port,
+		       enum ecs_hook hook, enum ecs_prog prog)
 {
-	struct ecs_op *op = add(c, prog ? ECS_OP_FILTER_SET : ECS_OP_FILTER_DEL, port);
+	struct ecs_op *op = ecs_plan_add(c, prog ? ECS_OP_FILTER_SET : ECS_OP_FILTER_DEL, port);
 
 	op->hook = hook;
 	op->prog = prog;
 }
 
-static void plan_hooks(struct context *c)
+static void plan_hooks(struct ecs_plan_context *c)
 {
 	for (size_t i = 0; i < c->want->port_count; i++) {
 		const struct ecs_state_port *new = &c->want->ports[i];
@@ -259,12 +252,12 @@ static void plan_hooks(struct context *c)
 		uint32_t flags = old ? old->port.flags : 0;
 
 		if ((new->port.flags & ~flags) & ECS_PORT_OWN_PROMISC)
-			add(c, ECS_OP_PROMISC_ON, new);
+			ecs_plan_add(c, ECS_OP_PROMISC_ON, new);
 		if (new->port.role == ECS_ROLE_UPLINK && again)
-			add(c, ECS_OP_LRO_OFF, new);
+			ecs_plan_add(c, ECS_OP_LRO_OFF, new);
 		if ((new->ingress &&new->ingress != ingress) ||
 		    (new->egress &&new->egress != egress))
-			add(c, ECS_OP_CLSACT_ADD, new);
+			ecs_plan_add(c, ECS_OP_CLSACT_ADD, new);
 		if (new->ingress != ingress)
 			set_filter(c, new, ECS_HOOK_INGRESS, new->ingress);
 		if (new->egress != egress)
@@ -327,6 +320,13 @@ static void describe_op(json_t *list, const struct ecs_op *op, const struct ecs_
 		break;
 	case ECS_OP_PATCH_DEL:
 		describe(list, "unpatch %s", op->name, NULL);
+		break;
+	case ECS_OP_GATEWAY_ADD:
+		describe(list, "make the veth pair %s and %s", op->gateway.host, op->gateway.port);
+		break;
+	case ECS_OP_GATEWAY_DEL:
+		describe(list, "remove the veth pair %s and %s", op->gateway.host,
+			 op->gateway.port);
 		break;
 	case ECS_OP_PROMISC_ON:
 		describe(list, "make %s promiscuous", op->name, NULL);

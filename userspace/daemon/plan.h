@@ -19,6 +19,7 @@ enum ecs_op_verb {
 	ECS_OP_PROMISC_OFF,
 	ECS_OP_LRO_ON,
 	ECS_OP_FDB_STATIC_DEL,
+	ECS_OP_GATEWAY_DEL,
 	ECS_OP_FDB_FLUSH_PORT,
 	ECS_OP_FDB_FLUSH_NETWORK,
 	ECS_OP_SLOT_CLEAR,
@@ -29,6 +30,10 @@ enum ecs_op_verb {
 	ECS_OP_FDB_STATIC_SET,
 	ECS_OP_PROMISC_ON,
 	ECS_OP_LRO_OFF,
+	ECS_OP_GATEWAY_ADD,
+	ECS_OP_ADDR_DEL,
+	ECS_OP_ADDR_ADD,
+	ECS_OP_LINK_UP,
 	ECS_OP_CLSACT_ADD,
 	ECS_OP_FILTER_SET,
 };
@@ -42,14 +47,17 @@ struct ecs_op {
 	uint32_t slot;	/* SLOT_CLEAR */
 	enum ecs_hook hook;
 	enum ecs_prog prog;
-	struct ecs_port_key key;	/* PORT_* */
-	struct ecs_port port;		/* PORT_SET */
-	struct ecs_network record;	/* NETWORK_SET */
-	struct ecs_flood_member member; /* FLOOD_SET */
-	struct ecs_patch patch;		/* PATCH_SET */
-	struct ecs_state_fdb fdb;	/* FDB_STATIC_* */
-	int result;			/* out of apply */
-	char text[160];			/* out of apply: why it failed */
+	struct ecs_port_key key;	  /* PORT_* */
+	struct ecs_port port;		  /* PORT_SET */
+	struct ecs_network record;	  /* NETWORK_SET */
+	struct ecs_flood_member member;	  /* FLOOD_SET */
+	struct ecs_patch patch;		  /* PATCH_SET */
+	struct ecs_state_fdb fdb;	  /* FDB_STATIC_* */
+	struct ecs_state_gateway gateway; /* GATEWAY_*; host_ifindex in the following two */
+	uint32_t link;			  /* LINK_UP, ADDR_*: whose; no port, so not ifindex */
+	struct ecs_prefix addr;		  /* ADDR_* */
+	int result;			  /* out of apply */
+	char text[160];			  /* out of apply: why it failed */
 };
 
 struct ecs_plan {

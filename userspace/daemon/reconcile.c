@@ -147,7 +147,30 @@ static bool wants_place(const struct ecs_state *state)
 	return false;
 }
 
-static void apply(struct ecs_daemon *d, struct ecs_plan *plan, struct ecs_state *want)
+/* Links that we made or removed ourselves; the kernel's word of it comes later. */
+static bool see_gateways(struct ecs_daemon *d, const struct ecs_plan *plan)
+{
+	bool made = false;
+
+	for (size_t i = 0; i < plan->count; i++) {
+		const struct ecs_op *op = &plan->ops[i];
+
+		if (op->result < 0)
+			continue;
+		if (op->verb == ECS_OP_GATEWAY_DEL) {
+			ecs_observed_link_del(&d->observed, op->gateway.host_ifindex);
+			ecs_observed_link_del(&d->observed, op->gateway.port_ifindex);
+		} else if (op->verb == ECS_OP_GATEWAY_ADD) {
+			ecs_follow_refresh(d, op->gateway.host);
+			ecs_follow_refresh(d, op->gateway.port);
+			made = true;
+		}
+	}
+	return made;
+}
+
+/* Return: whether there is more to do at once. */
+static bool apply(struct ecs_daemon *d, struct ecs_plan *plan, struct ecs_state *want)
 {
 	struct ecs_applier applier = {d->dp, d->nl, d->options.instance};
 	int failures = ecs_apply(&applier, plan, want);
@@ -168,24 +191,33 @@ static void apply(struct ecs_daemon *d, struct ecs_plan *plan, struct ecs_state 
 	retry_later(d, failures > 0);
 	if (wants_place(&d->have))
 		ecs_reconcile_request(d);
+	return see_gateways(d, plan);
 }
 
-void ecs_reconcile_now(struct ecs_daemon *d)
+static bool reconcile(struct ecs_daemon *d)
 {
 	struct ecs_state want = {};
 	struct ecs_plan plan = {};
+	bool more = false;
 
-	sd_event_source_set_enabled(d->reconcile, SD_EVENT_OFF);
-	follow_default_route(d);
 	if (ecs_desired_make(d->config, &d->observed, &d->have, &want) < 0 ||
 	    ecs_plan_make(&d->have, &want, link_exists, d, &plan) < 0) {
 		ecs_error("out of memory, retrying");
 		retry_later(d, true);
 	} else {
-		apply(d, &plan, &want);
+		more = apply(d, &plan, &want);
 	}
 	ecs_plan_free(&plan);
 	ecs_state_free(&want);
+	return more;
+}
+
+void ecs_reconcile_now(struct ecs_daemon *d)
+{
+	sd_event_source_set_enabled(d->reconcile, SD_EVENT_OFF);
+	follow_default_route(d);
+	if (reconcile(d))
+		reconcile(d); /* now with the links that the first turn made */
 }
 
 json_t *ecs_reconcile_preview(struct ecs_daemon *d, const struct ecs_config *config)

@@ -12,6 +12,7 @@
 #include <stdint.h>
 #include <ecswitch/abi.h>
 #include "datapath.h"
+#include "userspace/lib/types.h"
 
 #define ECS_NO_PLACE UINT32_MAX
 #define ECS_REASON_MAX 128
@@ -44,10 +45,29 @@ struct ecs_waiting {
 	char reason[ECS_REASON_MAX];
 };
 
+enum ecs_gateway_addr { ECS_GATEWAY_IPV4, ECS_GATEWAY_IPV6, ECS_GATEWAY_ADDRS };
+
+/* A network's gateway: a veth pair that ecswitch makes. Its switch end is a port besides. */
+struct ecs_state_gateway {
+	char host[ECS_IFNAME_MAX]; /* the host's end; empty = the network has no gateway */
+	char port[ECS_IFNAME_MAX]; /* the switch's end */
+	uint32_t host_ifindex;	   /* 0 = not there yet */
+	uint32_t port_ifindex;
+	uint8_t host_mac[6], port_mac[6]; /* tell it from a stranger's with the same number */
+	uint32_t mtu;			  /* to make it with, 0 = default */
+	struct ecs_prefix addrs[ECS_GATEWAY_ADDRS];
+	/* Of the wanted state only: what the links lack, as seen by desired.c. */
+	bool make;
+	bool host_down, port_down;
+	bool lacks[ECS_GATEWAY_ADDRS];
+	struct ecs_prefix stale[ECS_GATEWAY_ADDRS]; /* ours, and no longer wanted */
+};
+
 struct ecs_state {
 	struct ecs_network networks[ECS_NETWORKS_MAX + 1];
 	bool network_dirty[ECS_NETWORKS_MAX + 1];
-	struct ecs_state_port *ports; /* sorted by ifindex */
+	struct ecs_state_gateway gateways[ECS_NETWORKS_MAX + 1]; /* by network id */
+	struct ecs_state_port *ports;				 /* sorted by ifindex */
 	size_t port_count, port_room;
 	struct ecs_state_fdb *fdb; /* static entries, sorted by key */
 	size_t fdb_count, fdb_room;

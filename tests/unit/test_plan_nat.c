@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Gateways and NAT: what desired.c wants of them and what plan.c does about it, on links that
+ * exist only here.
+ */
+#include "plan_world.h"
+
+/* The pair of network vms as the kernel would show it, new and down. */
+static void pair_appears(struct world *w, uint32_t host, uint32_t port)
+{
+	struct ecs_link link = link_of(host, "ecs-vms", "veth");
+
+	link.peer_elsewhere = false;
+	link.flags = 0;
+	link.peer = port;
+	ecs_observed_link_set(&w->observed, &link);
+	link = link_of(port, "ecp-vms", "veth");
+	link.peer_elsewhere = false;
+	link.flags = 0;
+	link.peer = host;
+	ecs_observed_link_set(&w->observed, &link);
+}
+
+static void set_up(struct world *w, uint32_t ifindex)
+{
+	struct ecs_link link = *ecs_observed_by_index(&w->observed, ifindex);
+
+	link.flags = IFF_UP;
+	ecs_observed_link_set(&w->observed, &link);
+}
+
+static void addr_appears(struct world *w, uint32_t ifindex, uint8_t last, uint8_t len)
+{
+	struct ecs_addr addr = {.ifindex = ifindex,
+				.family = AF_INET,
+				.prefix_len = len,
+				.scope = RT_SCOPE_UNIVERSE,
+				.addr = {10, 77, 0, last}};
+
+	ecs_observed_addr_add(&w->observed, &addr);
+}
+
+/* A gateway that is complete. */
+static void gateway_new(struct world *w)
+{
+	configure(w, "network add vms gateway 10.77.0.1/24\n");
+	pair_appears(w, 5, 6);
+	set_up(w, 5);
+	set_up(w, 6);
+	addr_appears(w, 5, 1, 24);
+	turn(w);
+	turn(w);
+}
+
+static void a_gateway_is_made_once_and_completed_when_it_is_seen(void **state)
+{
+	struct world *w = *state;
+
+	configure(w, "network add vms gateway 10.77.0.1/24\n");
+	turn(w);
+	assert_int_equal(count(w, ECS_OP_GATEWAY_ADD), 1);
+	assert_int_equal(count(w, ECS_OP_ADDR_ADD), 0);
+	pair_appears(w, 5, 6);
+	turn(w);
+	assert_int_equal(count(w, ECS_OP_GATEWAY_ADD), 0);
+	assert_int_equal(count(w, ECS_OP_ADDR_ADD), 1);
+	assert_int_equal(count(w, ECS_OP_LINK_UP), 2);
+	assert_int_equal(find(w, ECS_OP_PORT_SET, 6)->port.role, ECS_ROLE_HOST);
+	assert_int_equal(find(w, ECS_OP_FILTER_SET, 6)->prog, ECS_PROG_FROM_VM);
+	assert_null(ecs_state_port_get(&w->have, 5));
+	set_up(w, 5);
+	set_up(w, 6);
+	addr_appears(w, 5, 1, 24);
+	turn(w);
+	assert_int_equal(w->plan.count, 0);
+}
+
+static void the_gateways_address_is_static_on_its_port(void **state)
+{
+	struct world *w = *state;
+	struct ecs_fdb_key key = {.network = 1, .mac = {2, 0, 0, 0, 0, 5}};
+
+	gateway_new(w);
+	assert_int_equal(ecs_state_fdb_get(&w->have, &key)->ifindex, 6);
+}
+
+static void a_gateway_goes_with_its_network(void **state)
+{
+	struct world *w = *state;
+
+	gateway_new(w);
+	configure(w, "network del vms\n");
+	turn(w);
+	assert_int_equal(count(w, ECS_OP_GATEWAY_DEL), 1);
+	assert_non_null(find(w, ECS_OP_FILTER_DEL, 6));
+	assert_non_null(find(w, ECS_OP_PORT_DEL, 6));
+}
+
+static void a_gateway_that_went_away_is_made_again_with_its_mac(void **state)
+{
+	struct world *w = *state;
+
+	gateway_new(w);
+	ecs_observed_link_del(&w->observed, 5);
+	ecs_observed_link_del(&w->observed, 6);
+	turn(w);
+	assert_int_equal(count(w, ECS_OP_GATEWAY_DEL), 0);
+	assert_int_equal(count(w, ECS_OP_GATEWAY_ADD), 1);
+	for (size_t i = 0; i < w->plan.count; i++)
+		if (w->plan.ops[i].verb == ECS_OP_GATEWAY_ADD)
+			assert_int_equal(w->plan.ops[i].gateway.host_mac[5], 5);
+}
+
+static void a_renamed_gateway_is_replaced(void **state)
+{
+	struct world *w = *state;
+	struct ecs_link link;
+
+	gateway_new(w);
+	link = *ecs_observed_by_index(&w->observed, 5);
+	strcpy(link.name, "other");
+	ecs_observed_link_set(&w->observed, &link);
+	turn(w);
+	assert_int_equal(count(w, ECS_OP_GATEWAY_DEL), 1);
+	assert_int_equal(count(w, ECS_OP_GATEWAY_ADD), 1);
+	assert_null(ecs_state_port_get(&w->have, 6));
+}
+
+static void a_strangers_link_of_the_name_is_left_alone(void **state)
+{
+	struct world *w = *state;
+
+	configure(w, "network add vms gateway 10.77.0.1/24\n");
+	appear(w, 5, "ecs-vms", "bridge");
+	turn(w);
+	assert_int_equal(count(w, ECS_OP_GATEWAY_ADD), 0);
+	assert_int_equal(count(w, ECS_OP_GATEWAY_DEL), 0);
+	assert_non_null(strstr(reason(w, "ecs-vms"), "rename"));
+}
+
+static void a_new_address_replaces_ours_and_no_other(void **state)
+{
+	struct world *w = *state;
+
+	gateway_new(w);
+	addr_appears(w, 5, 99, 24);
+	configure(w, "network set vms gateway 10.77.0.2/24\n");
+	turn(w);
+	assert_int_equal(count(w, ECS_OP_ADDR_DEL), 1);
+	assert_int_equal(count(w, ECS_OP_ADDR_ADD), 1);
+	for (size_t i = 0; i < w->plan.count; i++)
+		if (w->plan.ops[i].verb == ECS_OP_ADDR_DEL)
+			assert_int_equal(w->plan.ops[i].addr.addr[3], 1);
+}
+
+static void no_match_adopts_the_hosts_end(void **state)
+{
+	struct world *w = *state;
+
+	gateway_new(w);
+	configure(w, "match add ec* network vms\n");
+	turn(w);
+	assert_null(ecs_state_port_get(&w->have, 5));
+	assert_null(reason(w, "ecs-vms"));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(a_gateway_is_made_once_and_completed_when_it_is_seen),
+		T(the_gateways_address_is_static_on_its_port),
+		T(a_gateway_goes_with_its_network),
+		T(a_gateway_that_went_away_is_made_again_with_its_mac),
+		T(a_renamed_gateway_is_replaced),
+		T(a_strangers_link_of_the_name_is_left_alone),
+		T(a_new_address_replaces_ours_and_no_other),
+		T(no_match_adopts_the_hosts_end),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
