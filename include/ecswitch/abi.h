@@ -49,6 +49,7 @@ enum ecs_role {
 #define ECS_PORT_OWN_CLSACT (1u << 16)	/* we created the clsact qdisc */
 #define ECS_PORT_OWN_PROMISC (1u << 17) /* we set IFF_PROMISC */
 #define ECS_PORT_OWN_LRO (1u << 18)	/* we switched LRO off */
+#define ECS_PORT_TCX (1u << 19)		/* our programs hang on TCX, not on clsact */
 
 struct ecs_port_key {
 	__u32 ifindex;

@@ -160,11 +160,22 @@ static void drop_stray_filters(uint32_t ifindex, void *ctx)
 	}
 }
 
+static bool is_tcx_port(uint32_t ifindex, void *ctx)
+{
+	struct ecs_daemon *d = ctx;
+	const struct ecs_state_port *port = ecs_state_port_get(&d->have, ifindex);
+
+	return port && (port->port.flags & ECS_PORT_TCX);
+}
+
 int ecs_adopt(struct ecs_daemon *d, struct ecs_err *err)
 {
 	int r;
 
+	d->have.tcx = ecs_datapath_has_tcx(d->dp);
+
 	ecs_datapath_ports(d->dp, take_port, d);
+	ecs_datapath_tcx_prune(d->dp, is_tcx_port, d);
 	ecs_datapath_patches(d->dp, take_patch, d);
 	take_networks(d);
 	ecs_datapath_ports(d->dp, drop_stray_vlan, d);

@@ -19,11 +19,13 @@ static void run_clsact_adds(const struct ecs_applier *a, struct ecs_plan *plan,
 			    struct ecs_state *want);
 static void run_filter_sets(const struct ecs_applier *a, struct ecs_plan *plan);
 static void run_links(const struct ecs_applier *a, struct ecs_plan *plan, struct ecs_state *want);
+static void run_tcx(const struct ecs_applier *a, struct ecs_plan *plan, bool removals);
 static int count_failures(const struct ecs_plan *plan);
 
 int ecs_apply(const struct ecs_applier *applier, struct ecs_plan *plan, struct ecs_state *want)
 {
 	run_maps(applier, plan, true);
+	run_tcx(applier, plan, true);
 	run_filter_dels(applier, plan);
 	run_clsact_dels(applier, plan);
 	run_flushes(applier, plan);
@@ -32,6 +34,7 @@ int ecs_apply(const struct ecs_applier *applier, struct ecs_plan *plan, struct e
 	run_links(applier, plan, want);
 	run_clsact_adds(applier, plan, want);
 	run_filter_sets(applier, plan);
+	run_tcx(applier, plan, false);
 	return count_failures(plan);
 }
 
@@ -354,6 +357,25 @@ static void run_filter_sets(const struct ecs_applier *a, struct ecs_plan *plan)
 {
 	inherit_failure(plan);
 	run_tc(a, plan, ECS_OP_FILTER_SET, ECS_TC_FILTER_REPLACE);
+}
+
+static void run_tcx(const struct ecs_applier *a, struct ecs_plan *plan, bool removals)
+{
+	for (size_t i = 0; i < plan->count; i++) {
+		struct ecs_op *op = &plan->ops[i];
+		struct ecs_err err = {};
+
+		if (removals && op->verb == ECS_OP_TCX_DEL)
+			op->result = forgive(ecs_datapath_tcx_detach(a->dp, op->ifindex, op->hook));
+		else if (!removals && op->verb == ECS_OP_TCX_SET)
+			op->result = ecs_datapath_tcx_attach(a->dp, op->ifindex, op->hook, op->prog,
+							     &err);
+		else
+			continue;
+		if (op->result < 0)
+			snprintf(op->text, sizeof(op->text), "%s",
+				 err.text[0] ? err.text : strerror(-op->result));
+	}
 }
 
 static int count_failures(const struct ecs_plan *plan)

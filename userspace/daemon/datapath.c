@@ -43,7 +43,8 @@ int ecs_datapath_open(struct ecs_datapath **out, const char *pins, uint32_t fdb_
 		return ecs_fail(err, -ENOMEM, "out of memory");
 	dp->fdb_size = fdb_size;
 	dp->cpus = libbpf_num_possible_cpus();
-	r = object_load(dp, pins, err);
+	dp->pins = strdup(pins);
+	r = dp->pins ? object_load(dp, pins, err) : -ENOMEM;
 	if (r == 0)
 		r = ecs_fdb_open(dp, old_fdb, err);
 	if (r == 0)
@@ -105,6 +106,7 @@ void ecs_datapath_close(struct ecs_datapath *dp)
 	ring_buffer__free(dp->ring);
 	ecs_fdb_close(dp);
 	ecswitch_bpf__destroy(dp->skel);
+	free(dp->pins);
 	free(dp);
 }
 

@@ -12,6 +12,7 @@
 #include <ecswitch/abi.h>
 #include <ecswitch/drops.h>
 #include <ecswitch/err.h>
+#include "netlink/tc.h"
 
 struct ecs_datapath;
 
@@ -39,6 +40,22 @@ int ecs_datapath_unpin(const char *pins, struct ecs_err *err);
 
 int ecs_datapath_prog_fd(const struct ecs_datapath *dp, enum ecs_prog prog);
 uint32_t ecs_datapath_fdb_size(const struct ecs_datapath *dp);
+
+/** ecs_datapath_has_tcx - whether the kernel has TCX (6.6). */
+bool ecs_datapath_has_tcx(const struct ecs_datapath *dp);
+/**
+ * ecs_datapath_tcx_attach - put a program on a hook of an uplink, or swap the one that is there
+ *
+ * The link is pinned beside the maps and outlives the daemon.
+ * Return: 0; -ENODEV; -EBUSY if another switch has the uplink; -errno.
+ */
+int ecs_datapath_tcx_attach(struct ecs_datapath *dp, uint32_t ifindex, enum ecs_hook hook,
+			    enum ecs_prog prog, struct ecs_err *err);
+/** ecs_datapath_tcx_detach - Return: 0; -ENOENT if there is none. */
+int ecs_datapath_tcx_detach(struct ecs_datapath *dp, uint32_t ifindex, enum ecs_hook hook);
+/** ecs_datapath_tcx_prune - detach from all links that @keep denies. Return: 0 or -errno. */
+int ecs_datapath_tcx_prune(struct ecs_datapath *dp, bool (*keep)(uint32_t ifindex, void *ctx),
+			   void *ctx);
 
 /* Map writes. Return: 0; -ENOENT when a key to delete is not there; -errno. */
 int ecs_datapath_port_set(struct ecs_datapath *dp, const struct ecs_port_key *key,

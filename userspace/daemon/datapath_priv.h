@@ -18,6 +18,7 @@ struct ecs_datapath {
 	struct ecs_fdb_use *used; /* the ecs_fdb_used map, mapped */
 	uint32_t fdb_size;
 	int cpus;
+	char *pins;
 	void (*event_fn)(const struct ecs_event *event, void *ctx);
 	void *event_ctx;
 };

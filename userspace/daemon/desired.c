@@ -25,7 +25,7 @@ int ecs_desired_make(const struct ecs_config *config, const struct ecs_observed 
 {
 	struct ecs_desired c = {.config = config, .observed = observed, .have = have, .want = want};
 
-	*want = (struct ecs_state){};
+	*want = (struct ecs_state){.tcx = have->tcx};
 	make_networks(&c);
 	make_uplinks(&c);
 	ecs_desired_gateways(&c);
@@ -207,6 +207,8 @@ static void make_uplink(struct ecs_desired *c, const struct ecs_config_network *
 	if (!port)
 		return;
 	want_promisc(port, link);
+	if (c->have->tcx)
+		port->port.flags = (port->port.flags | ECS_PORT_TCX) & ~ECS_PORT_OWN_CLSACT;
 	port->ingress = ECS_PROG_FROM_UPLINK;
 	port->egress = ECS_PROG_TO_UPLINK;
 	if (!from->vlan)

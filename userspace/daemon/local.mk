@@ -13,6 +13,7 @@ ecswitchd_SOURCES = \
 	userspace/daemon/datapath.h \
 	userspace/daemon/datapath_fdb.c \
 	userspace/daemon/datapath_priv.h \
+	userspace/daemon/datapath_tcx.c \
 	userspace/daemon/desired.c \
 	userspace/daemon/desired.h \
 	userspace/daemon/desired_gateway.c \

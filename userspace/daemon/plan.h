@@ -15,6 +15,7 @@ enum ecs_op_verb {
 	ECS_OP_FLOOD_CLEAR,
 	ECS_OP_PORT_DEL,
 	ECS_OP_FILTER_DEL,
+	ECS_OP_TCX_DEL,
 	ECS_OP_CLSACT_DEL,
 	ECS_OP_PROMISC_OFF,
 	ECS_OP_LRO_ON,
@@ -36,6 +37,7 @@ enum ecs_op_verb {
 	ECS_OP_LINK_UP,
 	ECS_OP_CLSACT_ADD,
 	ECS_OP_FILTER_SET,
+	ECS_OP_TCX_SET,
 };
 
 struct ecs_op {

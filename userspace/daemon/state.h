@@ -66,6 +66,7 @@ struct ecs_state_gateway {
 struct ecs_state {
 	struct ecs_network networks[ECS_NETWORKS_MAX + 1];
 	bool network_dirty[ECS_NETWORKS_MAX + 1];
+	bool tcx; /* programs on uplinks hang on TCX */
 	struct ecs_state_gateway gateways[ECS_NETWORKS_MAX + 1]; /* by network id */
 	struct ecs_state_port *ports;				 /* sorted by ifindex */
 	size_t port_count, port_room;
