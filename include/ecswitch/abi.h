@@ -21,6 +21,7 @@
 #define ECS_DROPS_MAX 32768 /* (slot, reason) pairs that have a counter */
 #define ECS_EVENTS_BYTES (256 * 1024)
 #define ECS_NAT_FLOWS_DEFAULT 65536 /* flows; ecs_nat_flows has two entries for each */
+#define ECS_NAT_FLOWS_MIN 64
 #define ECS_NAT_FLOWS_MAX 1048576
 #define ECS_NAT_RULES_MAX 16384	   /* forwarded ports; a range has a rule for each port */
 #define ECS_NAT_FRAGMENTS_MAX 8192 /* datagrams whose later fragments may follow */

@@ -30,6 +30,7 @@ int ecs_apply(const struct ecs_applier *applier, struct ecs_plan *plan, struct e
 	run_clsact_dels(applier, plan);
 	run_flushes(applier, plan);
 	run_maps(applier, plan, false);
+	ecs_apply_nat(applier, plan, want);
 	ecs_apply_gateways(applier, plan);
 	run_links(applier, plan, want);
 	run_clsact_adds(applier, plan, want);
@@ -64,6 +65,10 @@ static int map_op(const struct ecs_applier *a, const struct ecs_op *op)
 		return ecs_datapath_network_set(a->dp, op->network, &op->record);
 	case ECS_OP_FDB_STATIC_DEL:
 		return ecs_datapath_fdb_del(a->dp, &op->fdb.key);
+	case ECS_OP_NAT_RULE_DEL:
+		return ecs_datapath_nat_rule_del(a->dp, &op->rule.key);
+	case ECS_OP_NAT_RULE_SET:
+		return ecs_datapath_nat_rule_set(a->dp, &op->rule.key, &op->rule.rule);
 	case ECS_OP_FDB_STATIC_SET:
 		return ecs_datapath_fdb_static_set(a->dp, &op->fdb.key, op->fdb.ifindex,
 						   op->fdb.flags);

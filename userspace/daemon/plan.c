@@ -28,6 +28,7 @@ int ecs_plan_make(const struct ecs_state *have, const struct ecs_state *want,
 	plan_ports(&c);
 	plan_networks(&c);
 	plan_fdb(&c);
+	ecs_plan_nat(&c);
 	ecs_plan_gateways(&c);
 	plan_hooks(&c);
 	if (!plan->failed)
@@ -207,6 +208,7 @@ static void set_vlan(struct ecs_plan_context *c, uint16_t id)
 	op->key.vid = net->uplink_vid;
 	op->port = uplink->port;
 	op->port.network = id;
+	op->port.flags &= ~ECS_PORT_NAT; /* the way out is untagged */
 }
 
 /* Does the entry that a network's VLAN has in ecs_ports follow a change of its uplink's? */
@@ -341,6 +343,13 @@ static void describe_op(json_t *list, const struct ecs_op *op, const struct ecs_
 		break;
 	case ECS_OP_PATCH_DEL:
 		describe(list, "unpatch %s", op->name, NULL);
+		break;
+	case ECS_OP_NAT_RULE_SET:
+	case ECS_OP_NAT_RULE_DEL:
+		ecs_plan_describe_rule(list, op);
+		break;
+	case ECS_OP_NAT_END_NETWORK:
+		describe(list, "end the flows of network %s", net, NULL);
 		break;
 	case ECS_OP_GATEWAY_ADD:
 		describe(list, "make the veth pair %s and %s", op->gateway.host, op->gateway.port);
