@@ -12,6 +12,7 @@
 #include "stages/guard.h"
 #include "stages/patch.h"
 #include "stages/learn.h"
+#include "stages/nat.h"
 #include "stages/switch.h"
 #include "stages/emit.h"
 
@@ -28,6 +29,7 @@ int ecs_from_vm(struct __sk_buff *skb)
 		  ecs_guard(skb, &pkt) ?:
 		  ecs_patch(skb, &pkt) ?:
 		  ecs_learn(skb, &pkt) ?:
+		  ecs_nat(skb, &pkt) ?:
 		  ecs_switch(skb, &pkt);
 	return ecs_emit(skb, &pkt, verdict);
 }
@@ -43,6 +45,7 @@ int ecs_from_uplink(struct __sk_buff *skb)
 		  ecs_port(skb, &pkt) ?:
 		  ecs_patch(skb, &pkt) ?:
 		  ecs_learn(skb, &pkt) ?:
+		  ecs_nat(skb, &pkt) ?:
 		  ecs_switch(skb, &pkt);
 	return ecs_emit(skb, &pkt, verdict);
 }
@@ -57,6 +60,7 @@ int ecs_to_uplink(struct __sk_buff *skb)
 		  ecs_parse(skb, &pkt) ?:
 		  ecs_port(skb, &pkt) ?:
 		  ecs_learn(skb, &pkt) ?:
+		  ecs_nat_host(skb, &pkt) ?:
 		  ecs_switch(skb, &pkt);
 	return ecs_emit(skb, &pkt, verdict);
 }

@@ -4,6 +4,12 @@ bpf_sources = \
 	kernel/ecswitch.bpf.c \
 	kernel/count.h \
 	kernel/maps.h \
+	kernel/nat_answer.h \
+	kernel/nat_flow.h \
+	kernel/nat_new.h \
+	kernel/nat_pkt.h \
+	kernel/nat_rewrite.h \
+	kernel/nat_way.h \
 	kernel/output.h \
 	kernel/pkt.h \
 	kernel/vlan.h \
@@ -12,12 +18,14 @@ bpf_sources = \
 	kernel/stages/learn.h \
 	kernel/stages/mark.h \
 	kernel/stages/parse.h \
+	kernel/stages/nat.h \
 	kernel/stages/patch.h \
 	kernel/stages/port.h \
 	kernel/stages/switch.h
 EXTRA_DIST += $(bpf_sources)
 
-BPF_CFLAGS = -target bpf -mcpu=v3 -O2 -g -std=gnu11 -Wall -Wextra -Werror -Wno-unused-parameter
+BPF_CFLAGS = -target bpf -mcpu=v3 -O2 -g -std=gnu11 -Wall -Wextra -Werror -Wno-unused-parameter \
+	-fms-extensions -Wno-microsoft-anon-tag
 # UAPI headers of a multiarch system stand in a folder that clang's BPF target does not search.
 BPF_CPPFLAGS = -I$(top_srcdir)/include -I$(top_srcdir)/kernel \
 	-idirafter /usr/include/$$($(CC) -dumpmachine | sed 's/-pc-/-/')

@@ -37,16 +37,17 @@ enum ecs_hook {
 
 /* Which side of the output link a frame is for. */
 enum ecs_via {
-	ECS_VIA_PORT,  /* vm or host port of the network, untagged */
-	ECS_VIA_WIRE,  /* out of the uplink, with the network's tag */
-	ECS_VIA_HOST,  /* into the uplink's stack, with the network's tag */
-	ECS_VIA_PATCH, /* the other end of a patch, the frame as it is */
+	ECS_VIA_PORT,	/* vm or host port of the network, untagged */
+	ECS_VIA_WIRE,	/* out of the uplink, with the network's tag */
+	ECS_VIA_HOST,	/* into the uplink's stack, with the network's tag */
+	ECS_VIA_PATCH,	/* the other end of a patch, the frame as it is */
+	ECS_VIA_NAT,	/* out of NAT's uplink, addressed by the nat stage */
+	ECS_VIA_NEIGH,	/* the kernel's neighbour code addresses it; out is NULL or the uplink */
+	ECS_VIA_ANSWER, /* back where it came from, as our answer; the packet itself is dropped */
 };
 
-struct ecs_pkt {
-	const struct ecs_port *in;     /* port that the frame came from; NULL = not ours */
-	const struct ecs_network *net; /* NULL on a patched port */
-	const struct ecs_port *out;    /* FORWARD, COPY */
+/* The part without map pointers, which a BPF global function could not take. */
+struct ecs_frame {
 	struct ecs_fdb_key dst;
 	struct ecs_fdb_key src;
 	__u32 ifindex; /* of the hook's link */
@@ -55,15 +56,27 @@ struct ecs_pkt {
 	__u32 l3_len;	/* of it without L2 header and outermost tag */
 	__u16 vlan_tci; /* outermost tag, wherever it was */
 	__be16 vlan_proto_be;
-	__u8 hook;    /* enum ecs_hook */
-	__u8 via;     /* enum ecs_via */
-	__u8 reason;  /* enum ecs_drop */
-	__u8 tagged;  /* the frame carries a tag */
-	__u8 patched; /* everything goes to the other end of the patch */
-	__u8 flooded; /* copies go to whoever is there */
-	__u8 reached; /* at least one copy went */
-	__u8 known;   /* the output is known to have the destination address */
+	__u8 hook;	  /* enum ecs_hook */
+	__u8 via;	  /* enum ecs_via */
+	__u8 reason;	  /* enum ecs_drop */
+	__u8 tagged;	  /* the frame carries a tag */
+	__u8 patched;	  /* everything goes to the other end of the patch */
+	__u8 flooded;	  /* copies go to whoever is there */
+	__u8 reached;	  /* at least one copy went */
+	__u8 known;	  /* the output is known to have the destination address */
+	__u8 next_family; /* VIA_NEIGH: of next_be; 0 = the kernel routes itself */
+	__u8 pad[3];
+	__be32 next_be[4]; /* VIA_NEIGH: the neighbour */
 };
+
+struct ecs_pkt {
+	const struct ecs_port *in;     /* port that the frame came from; NULL = not ours */
+	const struct ecs_network *net; /* NULL on a patched port, and on NAT's way out */
+	const struct ecs_port *out;    /* FORWARD, COPY */
+	struct ecs_frame;
+};
+
+_Static_assert(__builtin_offsetof(struct ecs_pkt, dst) == 3 * sizeof(void *), "frame comes last");
 
 /* The stages' way to drop: `return ecs_drop(pkt, ECS_DROP_HAIRPIN)`. */
 static __always_inline enum ecs_verdict ecs_drop(struct ecs_pkt *pkt, enum ecs_drop reason)

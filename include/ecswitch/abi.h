@@ -21,7 +21,6 @@
 #define ECS_DROPS_MAX 32768 /* (slot, reason) pairs that have a counter */
 #define ECS_EVENTS_BYTES (256 * 1024)
 #define ECS_NAT_FLOWS_DEFAULT 65536 /* flows; ecs_nat_flows has two entries for each */
-#define ECS_NAT_FLOWS_MIN 64
 #define ECS_NAT_FLOWS_MAX 1048576
 #define ECS_NAT_RULES_MAX 16384	   /* forwarded ports; a range has a rule for each port */
 #define ECS_NAT_FRAGMENTS_MAX 8192 /* datagrams whose later fragments may follow */
@@ -50,7 +49,6 @@ enum ecs_role {
 #define ECS_PORT_OWN_CLSACT (1u << 16)	/* we created the clsact qdisc */
 #define ECS_PORT_OWN_PROMISC (1u << 17) /* we set IFF_PROMISC */
 #define ECS_PORT_OWN_LRO (1u << 18)	/* we switched LRO off */
-#define ECS_PORT_TCX (1u << 19)		/* our programs hang on TCX, not on clsact */
 
 struct ecs_port_key {
 	__u32 ifindex;
@@ -247,11 +245,12 @@ enum ecs_nat_state {
 	ECS_NAT_CLOSED,	     /* TCP: a FIN from both, or an RST */
 };
 
-#define ECS_NAT_ORIGIN (1u << 0)  /* the direction that opened the flow: list this entry */
-#define ECS_NAT_FORWARD (1u << 1) /* opened by a forward */
-#define ECS_NAT_HAIRPIN (1u << 2) /* a forward used by a VM: both ends are translated */
-#define ECS_NAT_HOST (1u << 3)	  /* the host's own: one entry, never translated */
-#define ECS_NAT_FIN (1u << 4)	  /* TCP: a FIN went this way */
+#define ECS_NAT_ORIGIN (1u << 0)   /* the direction that opened the flow: list this entry */
+#define ECS_NAT_FORWARD (1u << 1)  /* opened by a forward */
+#define ECS_NAT_HAIRPIN (1u << 2)  /* a forward used by a VM: both ends are translated */
+#define ECS_NAT_HOST (1u << 3)	   /* the host's own: one entry, never translated */
+#define ECS_NAT_FIN (1u << 4)	   /* TCP: a FIN went this way */
+#define ECS_NAT_ANSWERED (1u << 5) /* TCP: an answer came; on the origin entry */
 
 struct ecs_nat_flow {
 	__be32 src_be; /* the tuple after translation */
@@ -286,6 +285,16 @@ static inline void ecs_nat_other_key(struct ecs_nat_key *other, const struct ecs
 	other->scope = flow->scope;
 	other->proto = proto;
 	other->pad = 0;
+}
+
+/** ecs_nat_reverse - what an entry translates to, so that it undoes the one with @key. */
+static inline void ecs_nat_reverse(struct ecs_nat_flow *flow, const struct ecs_nat_key *key)
+{
+	flow->src_be = key->dst_be;
+	flow->dst_be = key->src_be;
+	flow->sport_be = key->dport_be;
+	flow->dport_be = key->sport_be;
+	flow->scope = key->scope;
 }
 
 /** ecs_nat_timer - which timeout of the network holds for a flow in a state. */

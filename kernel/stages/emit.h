@@ -49,11 +49,28 @@ static __noinline int emit_uplink(struct __sk_buff *skb, struct ecs_pkt *pkt)
 	return ecs_output_redirect(skb, pkt, BPF_F_INGRESS);
 }
 
+/* The mark stays with the frame while the neighbour is asked for its address. */
+static __noinline int emit_neighbour(struct __sk_buff *skb, struct ecs_pkt *pkt)
+{
+	struct bpf_redir_neigh next = {.nh_family = pkt->next_family};
+
+	__builtin_memcpy(next.ipv6_nh, pkt->next_be, sizeof(next.ipv6_nh));
+	if (pkt->out) {
+		skb->mark = ECS_MARK_TO_WIRE;
+		ecs_count_tx(pkt->out->slot, pkt->len);
+	}
+	if (!next.nh_family)
+		return bpf_redirect_neigh(pkt->out_ifindex, 0, 0, 0);
+	return bpf_redirect_neigh(pkt->out_ifindex, &next, sizeof(next), 0);
+}
+
 static __always_inline int emit_forward(struct __sk_buff *skb, struct ecs_pkt *pkt)
 {
 	if (pkt->via == ECS_VIA_WIRE || pkt->via == ECS_VIA_HOST)
 		return emit_uplink(skb, pkt);
-	if (pkt->via == ECS_VIA_PATCH) {
+	if (pkt->via == ECS_VIA_ANSWER)
+		ecs_count_drop(pkt, pkt->reason);
+	if (pkt->via >= ECS_VIA_PATCH) {
 		if (pkt->out->role == ECS_ROLE_UPLINK)
 			skb->mark = ECS_MARK_TO_WIRE;
 	} else if (pkt->tagged && ecs_vlan_untag(skb, pkt)) {
@@ -192,6 +209,8 @@ static __always_inline int ecs_emit(struct __sk_buff *skb, struct ecs_pkt *pkt,
 	}
 	switch (verdict) {
 	case ECS_FORWARD:
+		if (pkt->via == ECS_VIA_NEIGH)
+			return emit_neighbour(skb, pkt);
 		return pkt->out ? emit_forward(skb, pkt) : TC_ACT_UNSPEC;
 	case ECS_FLOOD:
 		return pkt->in && pkt->net ? emit_flood(skb, pkt) : TC_ACT_UNSPEC;

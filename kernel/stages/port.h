@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * port: what the frame's link, or its VLAN on an uplink, is to the switch: ecs_pkt.in, the
- * network, and whether a patch takes all. What has no entry is not ours.
+ * network, and whether a patch takes all. What has no entry is not ours. Only NAT's way out comes
+ * through without a network.
  */
 #ifndef ECS_STAGE_PORT_H
 #define ECS_STAGE_PORT_H
@@ -64,6 +65,10 @@ static __always_inline enum ecs_verdict ecs_port(struct __sk_buff *skb, struct e
 		return set_patched(pkt, port);
 	if (pkt->hook == ECS_FROM_VM && port->role != ECS_ROLE_VM && port->role != ECS_ROLE_HOST)
 		return ECS_PASS;
+	if (!port->network && (port->flags & ECS_PORT_NAT) && pkt->hook != ECS_FROM_VM) {
+		pkt->in = port; /* a way out and nothing else: only the nat stage looks */
+		return ECS_CONTINUE;
+	}
 	verdict = set_network(pkt, port);
 	if (verdict == ECS_PASS && pkt->hook == ECS_FROM_VM) {
 		pkt->in = port;

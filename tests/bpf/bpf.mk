@@ -4,6 +4,7 @@ bpf_tests += \
 	tests/bpf/test_gso \
 	tests/bpf/test_hostile \
 	tests/bpf/test_learn \
+	tests/bpf/test_nat \
 	tests/bpf/test_patch \
 	tests/bpf/test_switch \
 	tests/bpf/test_traffic \
@@ -41,3 +42,14 @@ tests_bpf_test_gso_LDADD = $(bpf_test_libs)
 EXTRA_PROGRAMS += tests/bpf/bench_path
 tests_bpf_bench_path_CPPFLAGS = $(bpf_test_cppflags)
 tests_bpf_bench_path_LDADD = $(bpf_test_libs)
+
+# NAT's tests share a bench of their own.
+EXTRA_LIBRARIES += tests/bpf/libnattest.a
+CLEANFILES += tests/bpf/libnattest.a
+nat_test_libs = tests/bpf/libnattest.a $(bpf_test_libs)
+tests_bpf_libnattest_a_SOURCES = \
+	tests/bpf/nat_test.c \
+	tests/bpf/nat_test.h
+tests_bpf_libnattest_a_CPPFLAGS = $(bpf_test_cppflags)
+tests_bpf_test_nat_CPPFLAGS = $(bpf_test_cppflags)
+tests_bpf_test_nat_LDADD = $(nat_test_libs)

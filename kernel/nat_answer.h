@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Turns a packet that cannot go on into the ICMP error that tells its sender (RFC 792), in its
+ * own buffer: new headers in front, the rest cut off.
+ */
+#ifndef ECS_KERNEL_NAT_ANSWER_H
+#define ECS_KERNEL_NAT_ANSWER_H
+
+#include "nat_rewrite.h"
+
+#define NAT_ANSWER_TTL 64
+#define NAT_QUOTE_TCP sizeof(struct tcphdr)
+#define NAT_QUOTE 8
+
+struct nat_answer_head {
+	struct iphdr ip;
+	struct nat_icmp icmp;
+};
+_Static_assert(sizeof(struct nat_answer_head) == 28, "no padding");
+
+static __always_inline __u32 nat_quote_len(const struct nat_pkt *np)
+{
+	return np->key.proto == IPPROTO_TCP ? NAT_QUOTE_TCP : NAT_QUOTE;
+}
+
+/* What a checksum field holds while the kernel still owes the rest: the pseudo header's sum. */
+static __always_inline __u16 nat_pseudo(const struct nat_pkt *np)
+{
+	__u64 sum = (__u64)np->src_be + np->dst_be + bpf_htons(np->key.proto) +
+		    bpf_htons(nat_payload(np));
+
+	return nat_fold16(sum);
+}
+
+/* The sum of the quoted L4 bytes. With CHECKSUM_PARTIAL, which no helper tells, the checksum is
+ * filled in on the way to hardware, over what is then left of the packet: whatever that is,
+ * with it the bytes add up to the complement of what the field held. A valid IP header adds 0. */
+static __always_inline __u32 nat_quote_sum(struct __sk_buff *skb, const struct nat_pkt *np)
+{
+	__u32 l4[5] = {0};
+	__u16 *half = (__u16 *)l4;
+	int tcp = np->key.proto == IPPROTO_TCP;
+	__u64 sum = 0;
+
+	if (bpf_skb_load_bytes(skb, nat_l4(np), l4, NAT_QUOTE) ||
+	    (tcp && bpf_skb_load_bytes(skb, nat_l4(np), l4, NAT_QUOTE_TCP)))
+		return 0;
+	if (np->key.proto != IPPROTO_ICMP && half[tcp ? 8 : 3] == nat_pseudo(np))
+		return (__u16)~nat_pseudo(np);
+	for (int i = 0; i < 5; i++)
+		sum += l4[i];
+	return nat_fold32(sum);
+}
+
+static __always_inline void nat_answer_fill(struct nat_answer_head *head, const struct nat_pkt *np,
+					    __u16 mtu, __u32 quote_sum)
+{
+	__u16 type_code = mtu ? ICMP_DEST_UNREACH << 8 | ICMP_FRAG_NEEDED : ICMP_TIME_EXCEEDED << 8;
+	__u64 sum;
+
+	__builtin_memset(head, 0, sizeof(*head));
+	head->ip.version = 4;
+	head->ip.ihl = 5;
+	head->ip.tot_len = bpf_htons(sizeof(*head) + np->ihl + nat_quote_len(np));
+	head->ip.frag_off = bpf_htons(0x4000); /* DF */
+	head->ip.ttl = NAT_ANSWER_TTL;
+	head->ip.protocol = IPPROTO_ICMP;
+	head->ip.daddr = np->src_be;
+	head->icmp.type = type_code >> 8;
+	head->icmp.code = type_code & 0xff;
+	head->icmp.mtu_be = bpf_htons(mtu);
+	sum = (__u64)quote_sum + bpf_htons(type_code) + bpf_htons(mtu);
+	head->icmp.check = ~nat_fold16(sum);
+}
+
+static __always_inline void nat_answer_seal(struct nat_answer_head *head, __be32 from_be)
+{
+	__u16 *half = (__u16 *)&head->ip;
+	__u64 sum = 0;
+
+	head->ip.saddr = from_be;
+	for (int i = 0; i < 10; i++)
+		sum += half[i];
+	head->ip.check = ~nat_fold16(sum);
+}
+
+/* Back to where the frame came from, and by the same link. */
+static __always_inline long nat_answer_write(struct __sk_buff *skb, struct ecs_frame *pkt,
+					     const struct nat_pkt *np,
+					     const struct nat_answer_head *head)
+{
+	__u32 len = NAT_L3 + sizeof(*head) + np->ihl + nat_quote_len(np);
+	__u8 macs[12];
+	long err;
+
+	__builtin_memcpy(macs, pkt->src.mac, 6);
+	__builtin_memcpy(macs + 6, pkt->dst.mac, 6);
+	err = bpf_skb_adjust_room(skb, sizeof(*head), BPF_ADJ_ROOM_MAC, 0);
+	err = err ?: bpf_skb_change_tail(skb, len, 0);
+	err = err ?: bpf_skb_store_bytes(skb, 0, macs, sizeof(macs), 0);
+	err = err ?: bpf_skb_store_bytes(skb, NAT_L3, head, sizeof(*head), 0);
+	pkt->len = len;
+	pkt->l3_len = len - ETH_HLEN;
+	return err;
+}
+
+/**
+ * nat_answer - drop the packet and tell its sender
+ * @from_be: the address that the sender knows us by
+ * @mtu:     of the next link, in which the packet does not fit; 0 = its TTL ran out
+ *
+ * RFC 1122 section 3.2.2: never about an ICMP error, nor about a later fragment.
+ */
+static __noinline enum ecs_verdict nat_answer(struct __sk_buff *skb, struct ecs_frame *pkt,
+					      const struct nat_pkt *np, __be32 from_be, __u32 mtu)
+{
+	struct nat_answer_head head;
+
+	pkt->reason = mtu ? ECS_DROP_NAT_MTU : ECS_DROP_NAT_TTL;
+	if (np->kind == NAT_ERROR || nat_later_fragment(np) || !from_be)
+		return ECS_DROP;
+	nat_answer_fill(&head, np, mtu, nat_quote_sum(skb, np));
+	nat_answer_seal(&head, from_be);
+	if (nat_answer_write(skb, pkt, np, &head))
+		return ECS_DROP;
+	pkt->out_ifindex = pkt->ifindex;
+	pkt->via = ECS_VIA_ANSWER;
+	return ECS_FORWARD;
+}
+
+#endif

@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The life of a flow that exists: found, kept alive, followed through its states, gone. How one
+ * begins is in nat_new.h.
+ */
+#ifndef ECS_KERNEL_NAT_FLOW_H
+#define ECS_KERNEL_NAT_FLOW_H
+
+#include "maps.h"
+#include "nat_pkt.h"
+
+#define NAT_NS_PER_S 1000000000ull
+
+static __always_inline struct ecs_nat_flow *nat_find(const struct ecs_nat_key *key)
+{
+	return bpf_map_lookup_elem(&ecs_nat_flows, key);
+}
+
+static __always_inline struct ecs_nat_flow *nat_other(const struct ecs_nat_flow *flow, __u8 proto)
+{
+	struct ecs_nat_key key;
+
+	if (flow->flags & ECS_NAT_HOST)
+		return 0;
+	ecs_nat_other_key(&key, flow, proto);
+	return nat_find(&key);
+}
+
+static __always_inline void nat_use_add(__u32 slot, __s32 n)
+{
+	struct ecs_nat_use *use = bpf_map_lookup_elem(&ecs_nat_used, &slot);
+
+	if (use)
+		__sync_fetch_and_add(&use->flows, n);
+}
+
+static __always_inline void nat_delete_entry(const struct ecs_nat_key *key, __u8 flags, __u16 slot)
+{
+	if (bpf_map_delete_elem(&ecs_nat_flows, key) || !(flags & ECS_NAT_ORIGIN))
+		return;
+	nat_use_add(0, -1);
+	if (slot)
+		nat_use_add(slot, -1);
+}
+
+/**
+ * nat_delete - both entries of a flow; whoever gets the origin's gives the count back
+ * @key:  of @flow
+ * @flow: either entry; not to be used afterwards
+ */
+static __noinline void nat_delete(const struct ecs_nat_key *key, const struct ecs_nat_flow *flow)
+{
+	__u8 flags = flow->flags, other_flags = flags ^ ECS_NAT_ORIGIN;
+	__u16 slot = flow->slot;
+	struct ecs_nat_key other;
+
+	ecs_nat_other_key(&other, flow, key->proto);
+	nat_delete_entry(key, flags, slot);
+	if (!(flags & ECS_NAT_HOST))
+		nat_delete_entry(&other, other_flags, slot);
+}
+
+static __always_inline int nat_idle(const struct ecs_nat_flow *flow, __u64 now)
+{
+	return now > flow->seen_ns + flow->timeout_s * NAT_NS_PER_S;
+}
+
+/* A flow lives as long as one of its directions does. */
+static __noinline int nat_expired(const struct ecs_nat_key *key, const struct ecs_nat_flow *flow,
+				  __u64 now)
+{
+	struct ecs_nat_flow *other;
+
+	if (!nat_idle(flow, now))
+		return 0;
+	other = nat_other(flow, key->proto);
+	return !other || nat_idle(other, now);
+}
+
+static __always_inline void nat_set_state(struct ecs_nat_flow *flow, __u8 proto, __u8 state)
+{
+	__u32 network = flow->network;
+	struct ecs_network *net = bpf_map_lookup_elem(&ecs_networks, &network);
+	__u32 timer = ecs_nat_timer(proto, state);
+
+	flow->state = state;
+	if (net && timer < ECS_NAT_TIMERS)
+		flow->timeout_s = net->nat_timeout_s[timer];
+}
+
+/* Where the VM is now, from a packet that it sent: answers go there. */
+static __always_inline void nat_teach_mac(const struct ecs_frame *pkt, struct ecs_nat_flow *other)
+{
+	if (pkt->hook == ECS_FROM_VM && other->scope == pkt->src.network)
+		__builtin_memcpy(other->dst_mac, pkt->src.mac, sizeof(other->dst_mac));
+}
+
+/* RFC 5382 REQ-5: established is what both sides have acknowledged; a port scan never gets
+ * there. RFC 793 figure 6 for the rest. */
+static __always_inline __u8 nat_tcp_state(struct ecs_nat_flow *flow, struct ecs_nat_flow *other,
+					  __u8 tcp)
+{
+	int origin = flow->flags & ECS_NAT_ORIGIN;
+
+	if (tcp & NAT_TCP_RST)
+		return ECS_NAT_CLOSED;
+	if ((tcp & (NAT_TCP_SYN | NAT_TCP_ACK)) == NAT_TCP_SYN && origin &&
+	    flow->state >= ECS_NAT_CLOSING) {
+		flow->flags &= ~(ECS_NAT_FIN | ECS_NAT_ANSWERED);
+		other->flags &= ~(ECS_NAT_FIN | ECS_NAT_ANSWERED);
+		return ECS_NAT_NEW;
+	}
+	if (tcp & NAT_TCP_FIN)
+		flow->flags |= ECS_NAT_FIN;
+	if (flow->flags & ECS_NAT_FIN)
+		return other->flags & ECS_NAT_FIN ? ECS_NAT_CLOSED : ECS_NAT_CLOSING;
+	if (flow->state != ECS_NAT_NEW)
+		return flow->state;
+	if (!origin)
+		other->flags |= ECS_NAT_ANSWERED;
+	else if ((flow->flags & ECS_NAT_ANSWERED) && !(tcp & NAT_TCP_SYN))
+		return ECS_NAT_ESTABLISHED;
+	return ECS_NAT_NEW;
+}
+
+/* Once a second and flow, and whenever the packet may change the state. */
+static __noinline void nat_touch(const struct ecs_frame *pkt, const struct nat_pkt *np,
+				 struct ecs_nat_flow *flow)
+{
+	__u8 proto = np->key.proto, state = flow->state;
+	struct ecs_nat_flow *other = nat_other(flow, proto);
+
+	flow->seen_ns = np->now;
+	if (!other)
+		return;
+	nat_teach_mac(pkt, other);
+	if (proto == IPPROTO_TCP)
+		state = nat_later_fragment(np) ? state : nat_tcp_state(flow, other, np->tcp_flags);
+	else if (!(flow->flags & ECS_NAT_ORIGIN))
+		state = ECS_NAT_ESTABLISHED;
+	if (state != flow->state)
+		nat_set_state(flow, proto, state);
+	if (state != other->state)
+		nat_set_state(other, proto, state);
+}
+
+/* Nothing to note but the packet: the same second, and no step of the state. */
+static __always_inline int nat_steady(const struct nat_pkt *np, const struct ecs_nat_flow *flow)
+{
+	if (np->now - flow->seen_ns >= NAT_NS_PER_S)
+		return 0;
+	if (np->tcp_flags & (NAT_TCP_SYN | NAT_TCP_FIN | NAT_TCP_RST))
+		return 0;
+	return flow->state != ECS_NAT_NEW ||
+	       (np->key.proto != IPPROTO_TCP && (flow->flags & ECS_NAT_ORIGIN));
+}
+
+/**
+ * nat_live - the flow of a packet, unless it ended for want of packets; then it goes
+ *
+ * Return: NULL if there is none.
+ */
+static __always_inline struct ecs_nat_flow *nat_live(const struct nat_pkt *np)
+{
+	struct ecs_nat_flow *flow = nat_find(&np->key);
+
+	if (!flow || np->now - flow->seen_ns < NAT_NS_PER_S ||
+	    !nat_expired(&np->key, flow, np->now))
+		return flow;
+	nat_delete(&np->key, flow);
+	return 0;
+}
+
+/** nat_account - the packet is the flow's: counters, time and state. Not for ICMP errors. */
+static __always_inline void nat_account(const struct ecs_frame *pkt, const struct nat_pkt *np,
+					struct ecs_nat_flow *flow)
+{
+	flow->packets++;
+	flow->bytes += pkt->l3_len;
+	if (!nat_steady(np, flow))
+		nat_touch(pkt, np, flow);
+}
+
+#endif

@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * How a flow begins: limits, the choice of a port, and two entries without a race. The mapping
+ * is endpoint-dependent (RFC 4787 section 4.1): a port serves many flows to different remotes.
+ */
+#ifndef ECS_KERNEL_NAT_NEW_H
+#define ECS_KERNEL_NAT_NEW_H
+
+#include "count.h"
+#include "nat_flow.h"
+
+#define NAT_PROBES 512	     /* ports that are tried before there is none */
+#define NAT_PROBES_CLOSED 16 /* from here on a closed flow's port is as good as a free one */
+#define NAT_EEXIST 17
+#define NAT_TELL_NS NAT_NS_PER_S
+#define NAT_TELL_FULL_NS (NAT_NS_PER_S / 10)
+
+/* What the first packet should look like behind us. */
+struct nat_want {
+	struct nat_macs macs; /* of the next hop, if known */
+	__be32 src_be;
+	__be32 dst_be;
+	__be16 dport_be;
+	__u16 scope;
+	__u16 port_low; /* of its source port; host order */
+	__u16 port_high;
+	__u16 network; /* whose limits and timeouts hold */
+	__u8 flags;    /* ECS_NAT_* of the origin's entry */
+	__u8 keep;     /* the source is the remote's own and not to be chosen */
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct ecs_nat_flow);
+} ecs_nat_scratch SEC(".maps");
+
+struct nat_probe {
+	struct __sk_buff *skb;
+	const struct nat_want *want;
+	struct ecs_nat_key back;    /* of the answers; its insertion decides who has the port */
+	struct ecs_nat_flow *entry; /* in ecs_nat_scratch: the stack is short */
+	__u32 first;		    /* port to try first */
+	__u32 base;		    /* then from here on; index into the range */
+	__u32 range;
+	__u16 closed; /* a port that a closed flow still has */
+	__u16 found;
+	__s32 err;
+	__u64 now;
+};
+
+static __noinline void nat_tell(const struct ecs_frame *pkt, __u32 type, __u32 slot, __u64 now)
+{
+	struct ecs_nat_use *use = bpf_map_lookup_elem(&ecs_nat_used, &slot);
+	__u64 pause_ns = type == ECS_EVENT_NAT_FULL ? NAT_TELL_FULL_NS : NAT_TELL_NS;
+	struct ecs_event *event;
+
+	if (!use || (use->told_ns && now - use->told_ns < pause_ns))
+		return;
+	use->told_ns = now;
+	event = bpf_ringbuf_reserve(&ecs_events, sizeof(*event), 0);
+	if (!event)
+		return;
+	event->time_ns = now;
+	event->type = type;
+	event->ifindex = pkt->ifindex;
+	event->old_ifindex = 0;
+	event->network = pkt->src.network;
+	__builtin_memcpy(event->mac, pkt->src.mac, sizeof(event->mac));
+	bpf_ringbuf_submit(event, 0);
+}
+
+static __always_inline enum ecs_drop nat_refuse(const struct ecs_frame *pkt,
+						const struct nat_pkt *np, enum ecs_drop reason)
+{
+	if (reason == ECS_DROP_NAT_TABLE_FULL)
+		nat_tell(pkt, ECS_EVENT_NAT_FULL, 0, np->now);
+	else if (np->in)
+		nat_tell(pkt,
+			 reason == ECS_DROP_NAT_LIMIT ? ECS_EVENT_NAT_LIMIT : ECS_EVENT_NAT_NO_PORT,
+			 np->in->slot, np->now);
+	return reason;
+}
+
+/* Of one port, so that none can take the table from the others; and of the table. */
+static __noinline enum ecs_drop nat_limits(const struct ecs_frame *pkt, const struct nat_pkt *np,
+					   const struct ecs_network *net)
+{
+	__u32 limit = pkt->hook == ECS_FROM_VM ? net->nat_limit : net->nat_limit_in;
+	__u32 slot = np->in ? np->in->slot : 0, whole = 0;
+	struct ecs_nat_use *use = bpf_map_lookup_elem(&ecs_nat_used, &slot);
+	struct ecs_nat_use *total = bpf_map_lookup_elem(&ecs_nat_used, &whole);
+
+	if (!use || !total)
+		return ECS_DROP_NAT_TABLE_FULL;
+	if (limit && use->flows >= limit)
+		return nat_refuse(pkt, np, ECS_DROP_NAT_LIMIT);
+	if (!total->limit || total->flows < total->limit - total->limit / 8)
+		return ECS_DROP_NONE;
+	nat_tell(pkt, ECS_EVENT_NAT_FULL, 0, np->now);
+	return total->flows < total->limit ? ECS_DROP_NONE : ECS_DROP_NAT_TABLE_FULL;
+}
+
+/* The host's own sockets come first, also those that sit in NAT's range on purpose. */
+static __noinline int nat_port_is_hosts(struct __sk_buff *skb, const struct ecs_nat_key *back)
+{
+	struct bpf_sock_tuple tuple = {
+		.ipv4 =
+			{
+				.saddr = back->src_be,
+				.daddr = back->dst_be,
+				.sport = back->sport_be,
+				.dport = back->dport_be,
+			},
+	};
+	struct bpf_sock *sk = 0;
+
+	if (back->proto == IPPROTO_TCP)
+		sk = bpf_skc_lookup_tcp(skb, &tuple, sizeof(tuple.ipv4), BPF_F_CURRENT_NETNS, 0);
+	else if (back->proto == IPPROTO_UDP)
+		sk = bpf_sk_lookup_udp(skb, &tuple, sizeof(tuple.ipv4), BPF_F_CURRENT_NETNS, 0);
+	if (!sk)
+		return 0;
+	bpf_sk_release(sk);
+	return 1;
+}
+
+static __noinline int nat_port_is_forwards(const struct ecs_nat_key *back)
+{
+	struct ecs_nat_rule_key key = {
+		.addr_be = back->dst_be,
+		.port_be = back->dport_be,
+		.proto = back->proto,
+	};
+
+	return bpf_map_lookup_elem(&ecs_nat_rules, &key) != 0;
+}
+
+static __always_inline int nat_take(struct nat_probe *probe)
+{
+	probe->err = bpf_map_update_elem(&ecs_nat_flows, &probe->back, probe->entry, BPF_NOEXIST);
+	if (probe->err == -NAT_EEXIST)
+		return 0;
+	if (!probe->err)
+		probe->found = 1;
+	return 1;
+}
+
+/* Return: 1 ends the search. */
+static long nat_probe_port(__u32 i, void *ctx)
+{
+	struct nat_probe *probe = ctx;
+	__u32 port = i ? probe->want->port_low + (probe->base + i) % probe->range : probe->first;
+	struct ecs_nat_flow *there;
+
+	probe->back.dport_be = bpf_htons(port);
+	there = nat_find(&probe->back);
+	if (there && nat_expired(&probe->back, there, probe->now)) {
+		nat_delete(&probe->back, there);
+		there = 0;
+	}
+	if (there) {
+		if (there->state == ECS_NAT_CLOSED && !probe->closed)
+			probe->closed = port;
+		return probe->closed && i >= NAT_PROBES_CLOSED;
+	}
+	if (!probe->want->keep &&
+	    (nat_port_is_forwards(&probe->back) || nat_port_is_hosts(probe->skb, &probe->back)))
+		return 0;
+	return nat_take(probe);
+}
+
+/* Under pressure also the port of a flow that has ended but whose timeout still runs. */
+static __noinline void nat_take_closed(struct nat_probe *probe)
+{
+	struct ecs_nat_flow *there;
+
+	probe->back.dport_be = bpf_htons(probe->closed);
+	there = nat_find(&probe->back);
+	if (there)
+		nat_delete(&probe->back, there);
+	nat_take(probe);
+}
+
+/* RFC 4787 section 4.2: the VM's own port if it is free, else one that depends on the VM, so
+ * that two of them rarely meet. */
+static __noinline enum ecs_drop nat_choose(const struct nat_pkt *np, struct nat_probe *probe)
+{
+	const struct nat_want *want = probe->want;
+	__u32 own = bpf_ntohs(np->key.sport_be);
+	__u32 probes;
+
+	if (want->port_low > want->port_high)
+		return ECS_DROP_NAT_NO_PORT;
+	probe->range = want->port_high - want->port_low + 1;
+	probe->base = (own + (np->key.src_be ^ np->key.scope) * 0x9e3779b1u) % probe->range;
+	probe->first = own;
+	if (own < want->port_low || own > want->port_high)
+		probe->first = want->port_low + probe->base;
+	probes = probe->range + 1 < NAT_PROBES ? probe->range + 1 : NAT_PROBES;
+	bpf_loop(probes, nat_probe_port, probe, 0);
+	if (!probe->found && probe->closed && (!probe->err || probe->err == -NAT_EEXIST))
+		nat_take_closed(probe);
+	if (probe->found)
+		return ECS_DROP_NONE;
+	return !probe->err || probe->err == -NAT_EEXIST ? ECS_DROP_NAT_NO_PORT
+							: ECS_DROP_NAT_TABLE_FULL;
+}
+
+static __always_inline void nat_fill(const struct ecs_frame *pkt, const struct nat_pkt *np,
+				     const struct nat_want *want, struct ecs_nat_flow *flow)
+{
+	flow->state = ECS_NAT_NEW;
+	flow->seen_ns = np->now;
+	flow->created_ns = np->now;
+	flow->network = want->network;
+	flow->slot = np->in ? np->in->slot : 0;
+	nat_set_state(flow, np->key.proto, ECS_NAT_NEW);
+}
+
+/* The answers' entry translates back to exactly what the first packet was. */
+static __always_inline void nat_fill_back(const struct ecs_frame *pkt, const struct nat_pkt *np,
+					  struct nat_probe *probe)
+{
+	const struct nat_want *want = probe->want;
+
+	probe->back.src_be = want->dst_be;
+	probe->back.dst_be = want->src_be;
+	probe->back.sport_be = want->dport_be;
+	probe->back.scope = want->scope;
+	probe->back.proto = np->key.proto;
+	__builtin_memset(probe->entry, 0, sizeof(*probe->entry));
+	ecs_nat_reverse(probe->entry, &np->key);
+	probe->entry->flags = want->flags & ~ECS_NAT_ORIGIN;
+	nat_fill(pkt, np, want, probe->entry);
+	if (pkt->hook == ECS_FROM_VM)
+		__builtin_memcpy(probe->entry->dst_mac, pkt->src.mac, sizeof(pkt->src.mac));
+}
+
+/* The port is ours; now the way there. Another CPU may have been faster with the same flow. */
+static __noinline struct ecs_nat_flow *nat_enter(const struct ecs_frame *pkt,
+						 const struct nat_pkt *np, struct nat_probe *probe)
+{
+	const struct nat_want *want = probe->want;
+	struct ecs_nat_flow *entry = probe->entry;
+	__s32 err;
+
+	__builtin_memset(entry, 0, sizeof(*entry));
+	entry->src_be = want->src_be;
+	entry->dst_be = want->dst_be;
+	entry->sport_be = probe->back.dport_be;
+	entry->dport_be = want->dport_be;
+	entry->scope = want->scope;
+	entry->flags = want->flags;
+	nat_fill(pkt, np, want, entry);
+	err = bpf_map_update_elem(&ecs_nat_flows, &np->key, entry, BPF_NOEXIST);
+	if (err) {
+		bpf_map_delete_elem(&ecs_nat_flows, &probe->back);
+		return err == -NAT_EEXIST ? nat_find(&np->key) : 0;
+	}
+	nat_use_add(0, 1);
+	if (entry->slot)
+		nat_use_add(entry->slot, 1);
+	return nat_find(&np->key);
+}
+
+/**
+ * nat_begin - a flow for the packet's tuple
+ * @flow: out, the entry of the packet's direction; set only on success
+ *
+ * Return: ECS_DROP_NONE; the reason for which there is none.
+ */
+static __noinline enum ecs_drop nat_begin(struct __sk_buff *skb, const struct ecs_frame *pkt,
+					  const struct nat_pkt *np, const struct nat_want *want,
+					  struct ecs_nat_flow **flow)
+{
+	struct nat_probe probe = {.skb = skb, .want = want, .now = np->now};
+	__u32 network = want->network, zero = 0;
+	const struct ecs_network *net = bpf_map_lookup_elem(&ecs_networks, &network);
+	struct ecs_nat_flow *made;
+	enum ecs_drop reason;
+
+	if (pkt->hook == ECS_FROM_VM && np->net)
+		net = np->net;
+	reason = net ? nat_limits(pkt, np, net) : ECS_DROP_NAT_TABLE_FULL;
+	if (reason)
+		return reason;
+	probe.entry = bpf_map_lookup_elem(&ecs_nat_scratch, &zero);
+	if (!probe.entry)
+		return ECS_DROP_NAT_TABLE_FULL;
+	nat_fill_back(pkt, np, &probe);
+	reason = nat_choose(np, &probe);
+	if (reason)
+		return nat_refuse(pkt, np, reason);
+	made = nat_enter(pkt, np, &probe);
+	if (!made)
+		return nat_refuse(pkt, np, ECS_DROP_NAT_TABLE_FULL);
+	*flow = made;
+	return ECS_DROP_NONE;
+}
+
+#endif
