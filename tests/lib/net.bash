@@ -18,6 +18,32 @@ ns_new_silent() # NAME
 	ns "$1" sysctl -qw net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.default.disable_ipv6=1
 }
 
+# The same for the hypervisor, before it gets links.
+silence()
+{
+	sysctl -qw net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.default.disable_ipv6=1
+}
+
+# silent_vms NAME...: machines behind vethNAME that only say what a test makes them say.
+silent_vms()
+{
+	local name
+
+	silence
+	for name in "$@"; do
+		ns_new_silent "$name"
+		veth_new "$name" "veth$name"
+	done
+}
+
+# A silent LAN host "lan" at the hypervisor's uplink up0.
+silent_lan()
+{
+	silence
+	ns_new_silent lan
+	veth_new lan up0
+}
+
 ns_del() # NAME
 {
 	umount "/run/netns/$1" && rm -f "/run/netns/$1"
@@ -43,7 +69,8 @@ start() # NAME NS PROGRAM...
 
 	[ "$2" = @ ] || enter=(nsenter "--net=/run/netns/$2" --)
 	shift 2
-	"${enter[@]}" "$@" > "$WORK/$name.log" 2>&1 &
+	rm -f "$WORK/$name.log"
+	"${enter[@]}" "$@" >> "$WORK/$name.log" 2>&1 &
 	STARTED=$!
 }
 
@@ -79,6 +106,34 @@ mac_of() # NS IF
 ifindex_of() # NS IF
 {
 	ns "$1" ip -j link show dev "$2" 2> /dev/null | jq -r '.[0].ifindex'
+}
+
+# many_veths NS PREFIX COUNT [FIRST]: links PREFIX0... whose other ends, of the same names, are in NS.
+many_veths()
+{
+	local i first=${4:-0}
+
+	for ((i = first; i < first + $3; i++)); do
+		echo "link add $2$i type veth peer name $2$i netns $1"
+		echo "link set $2$i up"
+	done > "$WORK/links.batch"
+	must ip -batch "$WORK/links.batch"
+	for ((i = first; i < first + $3; i++)); do
+		echo "link set $2$i up"
+	done > "$WORK/ends.batch"
+	must ns "$1" ip -batch "$WORK/ends.batch"
+}
+
+# A link deleted by itself takes the kernel 50 ms; as a group they go at once.
+many_del() # PREFIX COUNT [FIRST]
+{
+	local i first=${3:-0}
+
+	for ((i = first; i < first + $2; i++)); do
+		echo "link set $1$i group 7"
+	done > "$WORK/del.batch"
+	must ip -batch "$WORK/del.batch"
+	must ip link del group 7
 }
 
 counter() # NS IF rx|tx packets|bytes|dropped|errors
@@ -135,7 +190,6 @@ tcp_moves()
 {
 	local server
 
-	rm -f "$WORK/iperf-server.log"
 	start iperf-server "$2" iperf3 -s -1 --forceflush
 	server=$STARTED
 	assert_soon 5 grep -q listening "$WORK/iperf-server.log"

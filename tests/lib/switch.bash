@@ -12,8 +12,14 @@ switch_start()
 	done
 	"$ECSWITCHD" "$@" 2>> "$WORK/ecswitchd-$instance.log" &
 	SWITCH_PID=$!
-	wait_until 10 switch_answers "$instance" $SWITCH_PID ||
+	wait_until 10 switch_decides "$instance" $SWITCH_PID
+	switch_answers "$instance" $SWITCH_PID ||
 		fail "ecswitchd $* does not answer: $(tail -n 3 "$WORK/ecswitchd-$instance.log")"
+}
+
+switch_decides() # INSTANCE PID
+{
+	gone "$2" || switch_answers "$1" "$2"
 }
 
 switch_answers() # INSTANCE PID
@@ -25,6 +31,25 @@ switch_answers() # INSTANCE PID
 switch_config()
 {
 	cat > /etc/ecswitch/ecswitch.conf
+}
+
+# One isolated network "net", or "lan" behind the uplink up0; taps and veths are its ports.
+config_net()
+{
+	switch_config <<- 'EOF'
+		network add net
+		match add veth* network net
+		match add tap* network net
+	EOF
+}
+
+config_lan() # [NETWORK OPTIONS...]
+{
+	switch_config <<- EOF
+		network add lan uplink up0 $*
+		match add veth* network lan
+		match add tap* network lan
+	EOF
 }
 
 switch_stop()
@@ -64,6 +89,11 @@ no_port() # LINK
 	! ctl --json port show "$1"
 }
 
+ports_up()
+{
+	ctl --json port list | jq '[.[] | select(.state == "up")] | length'
+}
+
 # drops_of REASON [PORT]: packets.
 drops_of()
 {
@@ -79,4 +109,59 @@ fdb_port()
 fdb_count() # [NETWORK]
 {
 	ctl --json fdb list ${1:+network "$1"} | jq length
+}
+
+# monitor_start NS: events as JSON objects in $WORK/monitor.log, from now on. NS is a machine
+# whose frames the switch learns from: an event of its own tells that the monitor follows.
+monitor_start()
+{
+	MONITOR_PROBES=0
+	start monitor @ "$ECSWITCHCTL" --json monitor
+	MONITOR=$STARTED
+	wait_until 5 monitor_hears "$1" || fail "the monitor hears nothing: $(cat "$WORK/monitor.log")"
+	ctl fdb flush > "$WORK/flush.log"
+	assert_soon 2 grep -q fdb_flushed "$WORK/monitor.log"
+	: > "$WORK/monitor.log"
+}
+
+monitor_hears() # NS
+{
+	MONITOR_PROBES=$((MONITOR_PROBES + 1))
+	frame -w 1 -s "$(printf '02:fe:00:00:00:%02x' $MONITOR_PROBES)" "$1/eth0"
+	grep -q fdb_learned "$WORK/monitor.log"
+}
+
+# events FILTER: those that were seen so far, through jq.
+events()
+{
+	jq -r "$@" "$WORK/monitor.log"
+}
+
+# map_links [INSTANCE]: the ifindexes that stand in the data path's maps.
+map_links()
+{
+	local map
+
+	for map in ecs_ports ecs_flood ecs_fdb ecs_patches ecs_networks; do
+		bpftool -j map dump pinned "/sys/fs/bpf/ecswitch/${1:-main}/$map"
+	done | grep -oE '"(ifindex|uplink)":[1-9][0-9]*' | cut -d: -f2 | sort -nu | xargs
+}
+
+# Counters that are not zero: statistics of ports, drops, entries of the FDB.
+map_counts() # [INSTANCE]
+{
+	local map
+
+	for map in ecs_stats ecs_drops ecs_fdb_used; do
+		bpftool -j map dump pinned "/sys/fs/bpf/ecswitch/${1:-main}/$map"
+	done | grep -oE '"(rx_packets|tx_packets|packets|entries)":[1-9][0-9]*'
+}
+
+# No port is left, in the daemon or in any map, and no error.
+assert_clean()
+{
+	assert_eq "$(ctl --json port list | jq -r '.[].name' | xargs)" "" "ports"
+	assert_soon 2 same map_links = ""
+	assert_eq "$(map_counts)" "" "counters in the maps"
+	assert_eq "$(ctl --json status | jq -c .problems)" "[]" "problems"
 }

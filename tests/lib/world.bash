@@ -2,10 +2,10 @@
 # The private world of a system test. A test file sources this, defines functions test_CLAIM,
 # and ends with `run_tests "$@"`. Each function runs in fresh mount, network and PID namespaces
 # with its own /run, /etc/ecswitch and /sys/fs/bpf: whatever it makes or starts dies with it.
-set -u
+set -uo pipefail
 
 TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
-BUILD=${ECS_BUILD:-$TOP/build}
+BUILD=${ECS_BUILD:-$TOP/build/check} # where scripts/check builds
 TOOLS=$BUILD/tests/lib
 ECSWITCHD=${ECSWITCHD:-$BUILD/ecswitchd}
 ECSWITCHCTL=${ECSWITCHCTL:-$BUILD/ecswitchctl}
@@ -35,6 +35,10 @@ run_tests()
 	if [ "$(id -u)" -ne 0 ]; then
 		echo "1..0 # SKIP system tests need root"
 		exit 0
+	fi
+	if [ ! -x "$ECSWITCHD" ] || [ ! -x "$TOOLS/frame" ]; then
+		echo "Bail out! build first (scripts/check build), or say where it is built: ECS_BUILD=DIR"
+		exit 1
 	fi
 	[ $# -gt 0 ] || set -- $(list_tests)
 	echo "1..$#"
