@@ -13,10 +13,12 @@ include tests/fuzz/fuzz.mk
 test_tools = \
 	tests/lib/frame \
 	tests/lib/pinger \
+	tests/lib/stream \
 	tests/lib/taphost \
 	tests/lib/vlanend
 tests_lib_frame_SOURCES = tests/lib/frame.c tests/lib/netns.h
 tests_lib_pinger_SOURCES = tests/lib/pinger.c tests/lib/netns.h
+tests_lib_stream_SOURCES = tests/lib/stream.c tests/lib/netns.h
 tests_lib_taphost_SOURCES = tests/lib/taphost.c tests/lib/netns.h
 tests_lib_vlanend_SOURCES = tests/lib/vlanend.c tests/lib/netns.h
 tests_lib_vlanend_CFLAGS = $(AM_CFLAGS) $(LIBBPF_CFLAGS)

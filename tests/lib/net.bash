@@ -225,3 +225,29 @@ pinger_end()
 	read -r SENT LOST DUPLICATES LONGEST_GAP_MS < <(
 		jq -r '[.sent, .lost, .duplicates, .longest_gap_ms] | join(" ")' <<< "$report")
 }
+
+# stream_start FROM TO N: a steady TCP stream. stream_end sets $STREAM_LOST to the segments that were
+# sent and not received; what TCP sends again tells less, a busy machine makes it do so without a loss.
+stream_start()
+{
+	start stream-receiver "$2" "$TOOLS/stream" 5001
+	assert_soon 5 grep -q ready "$WORK/stream-receiver.log"
+	start stream "$1" "$TOOLS/stream" "10.0.0.$3" 5001
+	STREAM=$STARTED
+	assert_soon 5 grep -q started "$WORK/stream.log"
+}
+
+stream_end()
+{
+	local sent received
+
+	assert alive "$STREAM"
+	kill "$STREAM"
+	assert_soon 5 gone "$STREAM"
+	sent=$(tail -n 1 "$WORK/stream.log")
+	received=$(tail -n 1 "$WORK/stream-receiver.log")
+	echo "sent $sent, received $received"
+	assert_ge "$(jq .segments <<< "$sent")" 1000 "segments of the stream"
+	assert_eq "$(jq .bytes <<< "$received")" "$(jq .bytes <<< "$sent")" "bytes received"
+	STREAM_LOST=$(($(jq .segments <<< "$sent") - $(jq .segments <<< "$received")))
+}

@@ -2,7 +2,7 @@
 # The private world of a system test. A test file sources this, defines functions test_CLAIM,
 # and ends with `run_tests "$@"`. Each function runs in fresh mount, network and PID namespaces
 # with its own /run, /etc/ecswitch and /sys/fs/bpf: whatever it makes or starts dies with it.
-set -uo pipefail
+set -u
 
 TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 BUILD=${ECS_BUILD:-$TOP/build/check} # where scripts/check builds

@@ -99,6 +99,25 @@ test_pinger_counts_what_is_lost()
 	assert_eq "$LOST" 0 "lost pings"
 }
 
+test_stream_counts_what_is_lost()
+{
+	vm_new a 11
+	vm_new b 12
+	bridge_new vetha vethb
+	stream_start a b 12
+	sleep 0.5
+	must ip link set vethb nomaster
+	sleep 0.2
+	must ip link set vethb master br0
+	sleep 0.5
+	stream_end
+	assert_ge "$STREAM_LOST" 1 "segments lost"
+	stream_start a b 12
+	sleep 0.5
+	stream_end
+	assert_eq "$STREAM_LOST" 0 "segments lost"
+}
+
 test_everything_ends_with_the_world()
 {
 	start sleeper @ sleep 1000
