@@ -58,11 +58,12 @@ static __noinline int ecs_output_copy(struct __sk_buff *skb, const struct ecs_pk
 }
 
 /* A port that was down when the daemon last looked. The daemon may be gone and the port up
- * again, so the frame is tried all the same, in the way that tells how it went. */
+ * again, so the frame is tried all the same, in the way that tells how it went. TCX, on which
+ * uplinks' programs hang, takes TC_ACT_STOLEN for "next". */
 static __noinline int output_doubtful(struct __sk_buff *skb, const struct ecs_pkt *pkt, __u64 flags)
 {
 	if (ecs_output_copy(skb, pkt, pkt->out, pkt->out_ifindex, flags))
-		return TC_ACT_STOLEN;
+		return pkt->hook == ECS_FROM_VM ? TC_ACT_STOLEN : TC_ACT_SHOT;
 	if (pkt->flooded && !pkt->reached)
 		ecs_count_drop(pkt, ECS_DROP_NO_RECEIVER);
 	return TC_ACT_SHOT;

@@ -21,6 +21,7 @@
 #define ECS_DROPS_MAX 32768 /* (slot, reason) pairs that have a counter */
 #define ECS_EVENTS_BYTES (256 * 1024)
 #define ECS_NAT_FLOWS_DEFAULT 65536 /* flows; ecs_nat_flows has two entries for each */
+#define ECS_NAT_FLOWS_MIN 64
 #define ECS_NAT_FLOWS_MAX 1048576
 #define ECS_NAT_RULES_MAX 16384	   /* forwarded ports; a range has a rule for each port */
 #define ECS_NAT_FRAGMENTS_MAX 8192 /* datagrams whose later fragments may follow */
@@ -49,6 +50,7 @@ enum ecs_role {
 #define ECS_PORT_OWN_CLSACT (1u << 16)	/* we created the clsact qdisc */
 #define ECS_PORT_OWN_PROMISC (1u << 17) /* we set IFF_PROMISC */
 #define ECS_PORT_OWN_LRO (1u << 18)	/* we switched LRO off */
+#define ECS_PORT_TCX (1u << 19)		/* our programs hang on TCX, not on clsact */
 
 struct ecs_port_key {
 	__u32 ifindex;

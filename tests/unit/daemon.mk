@@ -5,9 +5,11 @@ plan_sources = \
 	tests/unit/plan_world.h \
 	userspace/daemon/desired.c \
 	userspace/daemon/desired_gateway.c \
+	userspace/daemon/desired_nat.c \
 	userspace/daemon/observed.c \
 	userspace/daemon/plan.c \
 	userspace/daemon/plan_gateway.c \
+	userspace/daemon/plan_nat.c \
 	userspace/daemon/state.c
 tests_unit_test_plan_SOURCES = tests/unit/test_plan.c $(plan_sources)
 tests_unit_test_plan_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS) $(JANSSON_CFLAGS)

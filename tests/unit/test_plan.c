@@ -289,6 +289,40 @@ static void the_1025th_port_of_a_network_waits(void **state)
 		assert_int_not_equal(w->have.ports[i].port.slot, w->have.ports[i - 1].port.slot);
 }
 
+static void an_uplink_hangs_on_tcx_where_there_is_tcx(void **state)
+{
+	struct world *w = *state;
+
+	configure(w, "network add lan uplink eth0\n");
+	appear(w, 2, "eth0", "");
+	w->have.tcx = true;
+	turn(w);
+	assert_int_equal(count(w, ECS_OP_TCX_SET), 2);
+	assert_int_equal(count(w, ECS_OP_CLSACT_ADD), 0);
+	turn(w);
+	assert_int_equal(w->plan.count, 0);
+	ecs_observed_link_del(&w->observed, 2);
+	turn(w);
+	assert_int_equal(count(w, ECS_OP_TCX_DEL), 2);
+}
+
+static void a_port_that_becomes_an_uplink_leaves_clsact(void **state)
+{
+	struct world *w = *state;
+
+	configure(w, "network add lan\nport add eth0 network lan\n");
+	appear(w, 2, "eth0", "");
+	w->have.tcx = true;
+	turn(w);
+	ecs_state_port_get(&w->have, 2)->port.flags |= ECS_PORT_OWN_CLSACT;
+	configure(w, "port del eth0\nnetwork set lan uplink eth0\n");
+	turn(w);
+	assert_int_equal(count(w, ECS_OP_FILTER_DEL), 1);
+	assert_int_equal(count(w, ECS_OP_CLSACT_DEL), 1);
+	assert_int_equal(count(w, ECS_OP_TCX_SET), 2);
+	assert_false(ecs_state_port_get(&w->have, 2)->port.flags & ECS_PORT_OWN_CLSACT);
+}
+
 static void promiscuity_is_remembered_as_ours(void **state)
 {
 	struct world *w = *state;
@@ -328,6 +362,8 @@ int main(void)
 		T(a_deleted_network_is_flushed_before_its_id_is_taken),
 		T(a_dirty_port_is_done_again),
 		T(the_1025th_port_of_a_network_waits),
+		T(an_uplink_hangs_on_tcx_where_there_is_tcx),
+		T(a_port_that_becomes_an_uplink_leaves_clsact),
 		T(promiscuity_is_remembered_as_ours),
 	};
 

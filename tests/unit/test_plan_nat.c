@@ -5,6 +5,8 @@
  */
 #include "plan_world.h"
 
+#include <arpa/inet.h>
+
 /* The pair of network vms as the kernel would show it, new and down. */
 static void pair_appears(struct world *w, uint32_t host, uint32_t port)
 {
@@ -164,6 +166,125 @@ static void no_match_adopts_the_hosts_end(void **state)
 	assert_null(reason(w, "ecs-vms"));
 }
 
+/* A NAT network behind eth0 (ifindex 2, address 10.77.0.@last), one VM at ifindex 7. */
+static void nat_new(struct world *w, uint8_t last)
+{
+	configure(w, "network add vms uplink eth0 gateway 10.77.1.1/24 nat\n"
+		     "match add vnet* network vms\n");
+	appear(w, 2, "eth0", "");
+	appear(w, 7, "vnet0", "tap");
+	addr_appears(w, 2, last, 24);
+	turn(w);
+}
+
+static uint32_t be(uint8_t last)
+{
+	return htonl(10u << 24 | 77 << 16 | last);
+}
+
+static void the_uplink_of_nat_is_only_the_way_out(void **state)
+{
+	struct world *w = *state;
+	const struct ecs_network *net;
+
+	nat_new(w, 9);
+	net = &w->have.networks[1];
+	assert_int_equal(net->uplink, 0);
+	assert_int_equal(net->nat_uplink, 2);
+	assert_int_equal(net->nat4_be, be(9));
+	assert_int_equal(net->flags, ECS_NETWORK_NAT4);
+	assert_int_equal(ecs_state_port_get(&w->have, 2)->port.network, 0);
+	assert_true(ecs_state_port_get(&w->have, 2)->port.flags & ECS_PORT_NAT);
+	assert_true(ecs_state_port_get(&w->have, 7)->port.flags & ECS_PORT_NAT);
+	assert_int_equal(count(w, ECS_OP_PROMISC_ON), 0);
+}
+
+static void many_nat_networks_and_a_bridged_one_share_an_uplink(void **state)
+{
+	struct world *w = *state;
+
+	nat_new(w, 9);
+	configure(w, "network add red uplink eth0 gateway 10.77.1.1/24 nat\n"
+		     "network add lan uplink eth0\n");
+	turn(w);
+	assert_int_equal(w->have.networks[2].nat_uplink, 2);
+	assert_int_equal(w->have.networks[3].uplink, 2);
+	assert_int_equal(ecs_state_port_get(&w->have, 2)->port.network, 3);
+	turn(w);
+	/* Only the gateways, which nobody makes here, are still to be made. */
+	assert_int_equal(w->plan.count, 2);
+}
+
+static void nat_moves_to_a_new_address_and_ends_the_old_flows(void **state)
+{
+	struct world *w = *state;
+
+	nat_new(w, 9);
+	configure(w, "nat forward add tcp 8080-8081 to 10.77.1.10:80 network vms\n");
+	turn(w);
+	assert_int_equal(count(w, ECS_OP_NAT_RULE_SET), 2);
+	ecs_observed_clear_addrs(&w->observed);
+	addr_appears(w, 2, 8, 24);
+	turn(w);
+	assert_int_equal(w->have.networks[1].nat4_be, be(8));
+	assert_int_equal(count(w, ECS_OP_NAT_END_NETWORK), 1);
+	assert_int_equal(count(w, ECS_OP_NAT_RULE_DEL), 2);
+	assert_int_equal(count(w, ECS_OP_NAT_RULE_SET), 2);
+}
+
+static void nat_stays_at_its_address_while_that_is_there(void **state)
+{
+	struct world *w = *state;
+
+	nat_new(w, 9);
+	ecs_observed_clear_addrs(&w->observed);
+	addr_appears(w, 2, 8, 24);
+	addr_appears(w, 2, 9, 24);
+	turn(w);
+	assert_int_equal(w->have.networks[1].nat4_be, be(9));
+	assert_int_equal(count(w, ECS_OP_NAT_END_NETWORK), 0);
+}
+
+static void a_forward_is_a_rule_for_each_port(void **state)
+{
+	struct world *w = *state;
+	struct ecs_nat_rule_key key = {.addr_be = be(9), .port_be = htons(8082), .proto = 6};
+
+	nat_new(w, 9);
+	configure(w, "nat forward add tcp 8080-8089 to 10.77.1.10:80 network vms\n");
+	turn(w);
+	assert_int_equal(w->have.rule_count, 10);
+	assert_int_equal(ecs_state_rule_get(&w->have, &key)->rule.inside_port_be, htons(82));
+	assert_int_equal(count(w, ECS_OP_RESERVE), 1);
+	configure(w, "nat forward del tcp 8080-8089 network vms\n");
+	turn(w);
+	assert_int_equal(count(w, ECS_OP_NAT_RULE_DEL), 10);
+}
+
+static void nat_ports_are_beside_those_of_sockets(void **state)
+{
+	struct world *w = *state;
+
+	w->observed.local_ports = (struct ecs_ports){32768, 60999};
+	nat_new(w, 9);
+	assert_int_equal(w->have.networks[1].nat_port_high, 32767);
+	w->observed.local_ports = (struct ecs_ports){1024, 40000};
+	turn(w);
+	assert_int_equal(w->have.networks[1].nat_port_low, 40001);
+	assert_int_equal(w->have.networks[1].nat_port_high, 65535);
+	assert_int_equal(count(w, ECS_OP_NAT_END_NETWORK), 0);
+}
+
+static void flows_of_a_port_that_goes_are_ended(void **state)
+{
+	struct world *w = *state;
+
+	nat_new(w, 9);
+	ecs_observed_link_del(&w->observed, 7);
+	turn(w);
+	assert_non_null(find(w, ECS_OP_NAT_END_PORT, 7));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -175,6 +296,13 @@ int main(void)
 		T(a_strangers_link_of_the_name_is_left_alone),
 		T(a_new_address_replaces_ours_and_no_other),
 		T(no_match_adopts_the_hosts_end),
+		T(the_uplink_of_nat_is_only_the_way_out),
+		T(many_nat_networks_and_a_bridged_one_share_an_uplink),
+		T(nat_moves_to_a_new_address_and_ends_the_old_flows),
+		T(nat_stays_at_its_address_while_that_is_there),
+		T(a_forward_is_a_rule_for_each_port),
+		T(nat_ports_are_beside_those_of_sockets),
+		T(flows_of_a_port_that_goes_are_ended),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -26,13 +26,23 @@ struct layout {
 static const struct layout layouts[] = {
 	{"network.list",
 	 "no networks",
-	 {"name", "uplink", "vlan", "ageing", "fdb_limit", "ports", "fdb"}},
+	 {"name", "uplink", "vlan", "gateway", "gateway6", "nat", "ageing", "fdb_limit", "ports",
+	  "fdb"}},
 	{"match.list", "no matches", {"pattern", "kind", "network"}},
 	{"port.list",
 	 "no ports",
 	 {"name", "ifindex", "kind", "role", "network", "state", "mac", "mtu", "manual", "reason"}},
 	{"patch.list", "no patches", {"a", "b", "oneway", "state"}},
 	{"fdb.list", "no entries", {"network", "mac", "port", "kind", "age_s", "moves"}},
+	{"nat.list",
+	 "no network has NAT",
+	 {"network", "uplink", "address", "ports", "flows", "limit", "tcp_timeout", "udp_timeout",
+	  "icmp_timeout", "state"}},
+	{"nat.forwards", "no forwards", {"network", "proto", "port", "to", "force"}},
+	{"nat.flows",
+	 "no flows",
+	 {"proto", "network", "inside", "outside", "remote", "kind", "state", "age_s", "idle_s",
+	  "packets", "bytes"}},
 	{"stats",
 	 "no ports",
 	 {"port", "ifindex", "rx_packets", "rx_bytes", "tx_packets", "tx_bytes", "flooded",
@@ -224,12 +234,33 @@ static int print_show(FILE *out, const json_t *result)
 	return 0;
 }
 
+/* The networks, and below them the forwards of all. */
+static int print_nat(FILE *out, const json_t *networks)
+{
+	json_t *forwards = json_array();
+	const json_t *network;
+	size_t i;
+	int rc;
+
+	json_array_foreach (networks, i, network)
+		json_array_extend(forwards, json_object_get(network, "forwards"));
+	rc = print_table(out, find_layout("nat.list"), networks);
+	if (rc == 0 && json_array_size(forwards)) {
+		fprintf(out, "\nFORWARDS\n");
+		rc = print_table(out, find_layout("nat.forwards"), forwards);
+	}
+	json_decref(forwards);
+	return rc;
+}
+
 int ecs_render(FILE *out, const char *method, const json_t *result)
 {
 	const struct layout *layout = find_layout(method);
 	const char *text = json_string_value(json_object_get(result, "text"));
 	const char *path = json_string_value(json_object_get(result, "path"));
 
+	if (!strcmp(method, "nat.list") && json_is_array(result))
+		return print_nat(out, result);
 	if (layout && json_is_array(result))
 		return print_table(out, layout, result);
 	if (!strcmp(method, "show"))

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "apply.h"
 #include "desired.h"
@@ -160,14 +161,36 @@ static void drop_stray_filters(uint32_t ifindex, void *ctx)
 	}
 }
 
+static bool is_tcx_port(uint32_t ifindex, void *ctx)
+{
+	struct ecs_daemon *d = ctx;
+	const struct ecs_state_port *port = ecs_state_port_get(&d->have, ifindex);
+
+	return port && (port->port.flags & ECS_PORT_TCX);
+}
+
+static void take_rule(const struct ecs_nat_rule_key *key, const struct ecs_nat_rule *rule,
+		      void *ctx)
+{
+	struct ecs_daemon *d = ctx;
+
+	ecs_state_rule_add(&d->have, key, rule);
+}
+
 int ecs_adopt(struct ecs_daemon *d, struct ecs_err *err)
 {
 	int r;
 
+	d->have.tcx = ecs_datapath_has_tcx(d->dp);
+	d->have.nat_size = ecs_datapath_nat_size(d->dp);
 	ecs_datapath_ports(d->dp, take_port, d);
+	ecs_datapath_tcx_prune(d->dp, is_tcx_port, d);
 	ecs_datapath_patches(d->dp, take_patch, d);
 	take_networks(d);
 	ecs_datapath_ports(d->dp, drop_stray_vlan, d);
+	ecs_datapath_nat_rules(d->dp, take_rule, d);
+	ecs_state_rules_sort(&d->have);
+	d->have.reserved_dirty = access(d->reserved_path, F_OK) == 0;
 	r = ecs_datapath_fdb_walk(d->dp, take_static, d);
 	if (r < 0)
 		return ecs_fail(err, r, "cannot read the FDB: %s", strerror(-r));

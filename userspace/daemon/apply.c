@@ -19,19 +19,23 @@ static void run_clsact_adds(const struct ecs_applier *a, struct ecs_plan *plan,
 			    struct ecs_state *want);
 static void run_filter_sets(const struct ecs_applier *a, struct ecs_plan *plan);
 static void run_links(const struct ecs_applier *a, struct ecs_plan *plan, struct ecs_state *want);
+static void run_tcx(const struct ecs_applier *a, struct ecs_plan *plan, bool removals);
 static int count_failures(const struct ecs_plan *plan);
 
 int ecs_apply(const struct ecs_applier *applier, struct ecs_plan *plan, struct ecs_state *want)
 {
 	run_maps(applier, plan, true);
+	run_tcx(applier, plan, true);
 	run_filter_dels(applier, plan);
 	run_clsact_dels(applier, plan);
 	run_flushes(applier, plan);
 	run_maps(applier, plan, false);
+	ecs_apply_nat(applier, plan, want);
 	ecs_apply_gateways(applier, plan);
 	run_links(applier, plan, want);
 	run_clsact_adds(applier, plan, want);
 	run_filter_sets(applier, plan);
+	run_tcx(applier, plan, false);
 	return count_failures(plan);
 }
 
@@ -61,6 +65,10 @@ static int map_op(const struct ecs_applier *a, const struct ecs_op *op)
 		return ecs_datapath_network_set(a->dp, op->network, &op->record);
 	case ECS_OP_FDB_STATIC_DEL:
 		return ecs_datapath_fdb_del(a->dp, &op->fdb.key);
+	case ECS_OP_NAT_RULE_DEL:
+		return ecs_datapath_nat_rule_del(a->dp, &op->rule.key);
+	case ECS_OP_NAT_RULE_SET:
+		return ecs_datapath_nat_rule_set(a->dp, &op->rule.key, &op->rule.rule);
 	case ECS_OP_FDB_STATIC_SET:
 		return ecs_datapath_fdb_static_set(a->dp, &op->fdb.key, op->fdb.ifindex,
 						   op->fdb.flags);
@@ -354,6 +362,25 @@ static void run_filter_sets(const struct ecs_applier *a, struct ecs_plan *plan)
 {
 	inherit_failure(plan);
 	run_tc(a, plan, ECS_OP_FILTER_SET, ECS_TC_FILTER_REPLACE);
+}
+
+static void run_tcx(const struct ecs_applier *a, struct ecs_plan *plan, bool removals)
+{
+	for (size_t i = 0; i < plan->count; i++) {
+		struct ecs_op *op = &plan->ops[i];
+		struct ecs_err err = {};
+
+		if (removals && op->verb == ECS_OP_TCX_DEL)
+			op->result = forgive(ecs_datapath_tcx_detach(a->dp, op->ifindex, op->hook));
+		else if (!removals && op->verb == ECS_OP_TCX_SET)
+			op->result = ecs_datapath_tcx_attach(a->dp, op->ifindex, op->hook, op->prog,
+							     &err);
+		else
+			continue;
+		if (op->result < 0)
+			snprintf(op->text, sizeof(op->text), "%s",
+				 err.text[0] ? err.text : strerror(-op->result));
+	}
 }
 
 static int count_failures(const struct ecs_plan *plan)

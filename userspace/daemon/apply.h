@@ -12,6 +12,7 @@ struct ecs_applier {
 	struct ecs_datapath *dp;
 	struct ecs_nl *nl;
 	const char *instance;
+	const char *reserved_path; /* where to remember what was reserved */
 };
 
 /**
@@ -26,6 +27,10 @@ int ecs_apply(const struct ecs_applier *applier, struct ecs_plan *plan, struct e
 
 /** ecs_apply_gateways - run the operations on gateways' links; a part of ecs_apply(). */
 void ecs_apply_gateways(const struct ecs_applier *applier, struct ecs_plan *plan);
+
+/** ecs_apply_nat - end flows and reserve ports; a part of ecs_apply(). */
+void ecs_apply_nat(const struct ecs_applier *applier, struct ecs_plan *plan,
+		   const struct ecs_state *want);
 
 /** ecs_filter_name - "ecswitch:INSTANCE:PROGRAM", which says whose filter one is. */
 void ecs_filter_name(char name[ECS_FILTER_NAME_MAX], const char *instance, enum ecs_prog prog);

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "desired.h"
+#include "reserve.h"
 #include "userspace/lib/log.h"
 
 /* "FILE:LINE: " for scripts, nothing for a single command. */
@@ -152,6 +153,23 @@ static int refuse_fdb(const struct ecs_daemon *d, json_t *commands, const char *
 	return 0;
 }
 
+static int refuse_ports(struct ecs_daemon *d, const struct ecs_state *want, json_t *commands,
+			const char *script, struct ecs_err *err)
+{
+	struct ecs_err why = {};
+	json_t *item;
+	size_t i;
+
+	json_array_foreach (commands, i, item) {
+		int r = ecs_nat_check(d, want, json_string_value(json_object_get(item, "method")),
+				      json_object_get(item, "params"), &why);
+
+		if (r < 0)
+			return fail_at(err, r, script, item, why.text);
+	}
+	return 0;
+}
+
 static int check_live(struct ecs_daemon *d, const struct ecs_config *config, json_t *commands,
 		      const char *script, struct ecs_err *err)
 {
@@ -161,6 +179,8 @@ static int check_live(struct ecs_daemon *d, const struct ecs_config *config, jso
 	if (r < 0)
 		return ecs_fail(err, r, "out of memory");
 	r = refuse_waiting(d, &want, commands, script, err);
+	if (r == 0)
+		r = refuse_ports(d, &want, commands, script, err);
 	if (r == 0)
 		r = refuse_fdb(d, commands, script, err);
 	ecs_state_free(&want);
@@ -187,6 +207,7 @@ int ecs_change(struct ecs_daemon *d, const struct ecs_config *base, json_t *comm
 
 	if (!config)
 		return ecs_fail(err, -ENOMEM, "out of memory");
+	d->observed.local_ports = ecs_reserve_local_range();
 	r = run_commands(config, commands, script, &changed, err);
 	if (r == 0)
 		r = check_live(d, config, commands, script, err);

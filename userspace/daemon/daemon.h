@@ -22,18 +22,18 @@ struct ecs_server;
 struct ecs_options {
 	const char *instance;
 	const char *config_path; /* given by -c, or NULL */
-	uint32_t fdb_size;
+	struct ecs_datapath_sizes sizes;
 	int netlink_buffer; /* bytes, 0 = default */
 	bool detach;
 };
 
 struct ecs_daemon {
 	struct ecs_options options;
-	char *config_path, *socket_path, *pins_path, *running_path;
+	char *config_path, *socket_path, *pins_path, *running_path, *reserved_path;
 	time_t started;
 
 	sd_event *event;
-	sd_event_source *reconcile, *retry, *ageing;
+	sd_event_source *reconcile, *retry, *ageing, *expiry;
 	unsigned int retry_s;
 	bool config_default; /* no file: the uplink follows from the default route */
 
@@ -46,6 +46,7 @@ struct ecs_daemon {
 	struct ecs_observed observed;
 	struct ecs_state have;
 	struct ecs_problems problems;
+	struct ecs_nat_cursor expiry_cursor;
 };
 
 /* reconcile.c */
@@ -78,6 +79,15 @@ int ecs_adopt(struct ecs_daemon *d, struct ecs_err *err);
 int ecs_ageing_open(struct ecs_daemon *d);
 /** ecs_ageing_wake - an entry was learned, or an ageing time changed. */
 void ecs_ageing_wake(struct ecs_daemon *d);
+
+/* expiry.c */
+
+/** ecs_expiry_open - end flows of NAT that were idle too long, while there are any. */
+int ecs_expiry_open(struct ecs_daemon *d);
+/** ecs_expiry_wake - the first flow came. */
+void ecs_expiry_wake(struct ecs_daemon *d);
+/** ecs_expiry_evict - make room in a table that is nearly full; the least worthy flows go. */
+void ecs_expiry_evict(struct ecs_daemon *d);
 
 /* detach.c */
 

@@ -19,11 +19,11 @@
 
 static int object_load(struct ecs_datapath *dp, const char *pins, struct ecs_err *err);
 
-int ecs_datapath_open(struct ecs_datapath **out, const char *pins, uint32_t fdb_size, bool *adopted,
-		      struct ecs_err *err)
+int ecs_datapath_open(struct ecs_datapath **out, const char *pins,
+		      const struct ecs_datapath_sizes *sizes, bool *adopted, struct ecs_err *err)
 {
 	struct ecs_datapath *dp;
-	ECS_CLOSE int old_fdb = -1;
+	ECS_CLOSE int old_fdb = -1, old_flows = -1;
 	struct ecs_meta meta = {.abi = ECS_ABI_VERSION};
 	uint32_t zero = 0;
 	bool found = false;
@@ -35,17 +35,23 @@ int ecs_datapath_open(struct ecs_datapath **out, const char *pins, uint32_t fdb_
 	r = ecs_pins_check(pins, &found, err);
 	if (r < 0)
 		return r;
-	r = ecs_pins_take_fdb(pins, fdb_size, &old_fdb, err);
+	r = ecs_pins_take(pins, "ecs_fdb", sizes->fdb, &old_fdb, err);
+	if (r == 0)
+		r = ecs_pins_take(pins, "ecs_nat_flows", sizes->nat * 2, &old_flows, err);
 	if (r < 0)
 		return r;
 	dp = calloc(1, sizeof(*dp));
 	if (!dp)
 		return ecs_fail(err, -ENOMEM, "out of memory");
-	dp->fdb_size = fdb_size;
+	dp->fdb_size = sizes->fdb;
+	dp->nat_size = sizes->nat;
 	dp->cpus = libbpf_num_possible_cpus();
-	r = object_load(dp, pins, err);
+	dp->pins = strdup(pins);
+	r = dp->pins ? object_load(dp, pins, err) : -ENOMEM;
 	if (r == 0)
 		r = ecs_fdb_open(dp, old_fdb, err);
+	if (r == 0)
+		r = ecs_nat_open(dp, old_flows, err);
 	if (r == 0)
 		r = bpf_map_update_elem(bpf_map__fd(dp->skel->maps.ecs_meta), &zero, &meta,
 					BPF_ANY);
@@ -86,6 +92,7 @@ static int object_load(struct ecs_datapath *dp, const char *pins, struct ecs_err
 			return ecs_fail(err, r, "cannot pin %s: %s", path, strerror(-r));
 	}
 	bpf_map__set_max_entries(dp->skel->maps.ecs_fdb, dp->fdb_size);
+	bpf_map__set_max_entries(dp->skel->maps.ecs_nat_flows, dp->nat_size * 2);
 	r = ecswitch_bpf__load(dp->skel);
 	if (r < 0)
 		return ecs_fail(
@@ -95,6 +102,9 @@ static int object_load(struct ecs_datapath *dp, const char *pins, struct ecs_err
 			strerror(-r));
 	dp->fdb_fd = bpf_map__fd(dp->skel->maps.ecs_fdb);
 	dp->used_fd = bpf_map__fd(dp->skel->maps.ecs_fdb_used);
+	dp->flows_fd = bpf_map__fd(dp->skel->maps.ecs_nat_flows);
+	dp->rules_fd = bpf_map__fd(dp->skel->maps.ecs_nat_rules);
+	dp->nat_used_fd = bpf_map__fd(dp->skel->maps.ecs_nat_used);
 	return 0;
 }
 
@@ -104,7 +114,9 @@ void ecs_datapath_close(struct ecs_datapath *dp)
 		return;
 	ring_buffer__free(dp->ring);
 	ecs_fdb_close(dp);
+	ecs_nat_close(dp);
 	ecswitch_bpf__destroy(dp->skel);
+	free(dp->pins);
 	free(dp);
 }
 

@@ -12,6 +12,7 @@
 #include <ecswitch/abi.h>
 #include <ecswitch/drops.h>
 #include <ecswitch/err.h>
+#include "netlink/tc.h"
 
 struct ecs_datapath;
 
@@ -22,16 +23,21 @@ enum ecs_prog {
 	ECS_PROG_TO_UPLINK,
 };
 
+struct ecs_datapath_sizes {
+	uint32_t fdb; /* entries */
+	uint32_t nat; /* flows */
+};
+
 /**
  * ecs_datapath_open - load the programs, on the pinned maps of an earlier daemon if there are any
- * @pins:     folder on a bpffs for the maps; made if needed
- * @fdb_size: entries of the FDB; a pinned FDB of another size is moved over
- * @adopted:  out: maps of an earlier daemon were found and are in use
+ * @pins: folder on a bpffs for the maps; made if needed
+ * @sizes: pinned tables of other sizes are moved over
+ * @adopted: out: maps of an earlier daemon were found and are in use
  *
  * Return: 0; -EPERM, -ENOTSUP, -errno with the remedy in @err.
  */
-int ecs_datapath_open(struct ecs_datapath **out, const char *pins, uint32_t fdb_size, bool *adopted,
-		      struct ecs_err *err);
+int ecs_datapath_open(struct ecs_datapath **out, const char *pins,
+		      const struct ecs_datapath_sizes *sizes, bool *adopted, struct ecs_err *err);
 /** ecs_datapath_close - free it; maps, pins and attached programs stay and forward on. */
 void ecs_datapath_close(struct ecs_datapath *dp);
 /** ecs_datapath_unpin - remove the pinned maps and their folder. Return: 0 or -errno. */
@@ -39,6 +45,22 @@ int ecs_datapath_unpin(const char *pins, struct ecs_err *err);
 
 int ecs_datapath_prog_fd(const struct ecs_datapath *dp, enum ecs_prog prog);
 uint32_t ecs_datapath_fdb_size(const struct ecs_datapath *dp);
+
+/** ecs_datapath_has_tcx - whether the kernel has TCX (6.6). */
+bool ecs_datapath_has_tcx(const struct ecs_datapath *dp);
+/**
+ * ecs_datapath_tcx_attach - put a program on a hook of an uplink, or swap the one that is there
+ *
+ * The link is pinned beside the maps and outlives the daemon.
+ * Return: 0; -ENODEV; -EBUSY if another switch has the uplink; -errno.
+ */
+int ecs_datapath_tcx_attach(struct ecs_datapath *dp, uint32_t ifindex, enum ecs_hook hook,
+			    enum ecs_prog prog, struct ecs_err *err);
+/** ecs_datapath_tcx_detach - Return: 0; -ENOENT if there is none. */
+int ecs_datapath_tcx_detach(struct ecs_datapath *dp, uint32_t ifindex, enum ecs_hook hook);
+/** ecs_datapath_tcx_prune - detach from all links that @keep denies. Return: 0 or -errno. */
+int ecs_datapath_tcx_prune(struct ecs_datapath *dp, bool (*keep)(uint32_t ifindex, void *ctx),
+			   void *ctx);
 
 /* Map writes. Return: 0; -ENOENT when a key to delete is not there; -errno. */
 int ecs_datapath_port_set(struct ecs_datapath *dp, const struct ecs_port_key *key,
@@ -69,6 +91,50 @@ int ecs_datapath_fdb_walk(struct ecs_datapath *dp,
 			  void *ctx);
 /** ecs_datapath_fdb_used - entries of a network, or of the whole table (0). */
 uint32_t ecs_datapath_fdb_used(const struct ecs_datapath *dp, uint16_t network);
+
+/* Where a walk over the flows goes on. Start with {}. */
+struct ecs_nat_cursor {
+	uint32_t at;
+	bool started;
+	bool done; /* out: everything was visited; the cursor begins anew */
+};
+
+/* Sees one entry, a copy; returns true to have its whole flow ended. */
+typedef bool ecs_nat_visit_fn(const struct ecs_nat_key *key, const struct ecs_nat_flow *flow,
+			      void *ctx);
+
+/**
+ * ecs_datapath_nat_walk - visit entries of flows; a flow has two, one a direction
+ * @entries: how many to visit about, so that a large table holds nobody up
+ *
+ * Entries that change meanwhile may be seen or not. Return: number of ended flows; -errno.
+ */
+int ecs_datapath_nat_walk(struct ecs_datapath *dp, struct ecs_nat_cursor *cursor, uint32_t entries,
+			  ecs_nat_visit_fn *fn, void *ctx);
+/** ecs_datapath_nat_del - end a flow by either entry. Return: whether it was there. */
+bool ecs_datapath_nat_del(struct ecs_datapath *dp, const struct ecs_nat_key *key,
+			  const struct ecs_nat_flow *flow);
+/** ecs_datapath_nat_other - the entry of the other direction. Return: whether there is one. */
+bool ecs_datapath_nat_other(const struct ecs_datapath *dp, const struct ecs_nat_key *key,
+			    const struct ecs_nat_flow *flow, struct ecs_nat_flow *out);
+/** ecs_datapath_nat_move - count a flow for another port. Return: 0; -errno. */
+int ecs_datapath_nat_move(struct ecs_datapath *dp, const struct ecs_nat_key *key,
+			  const struct ecs_nat_flow *flow, uint16_t slot);
+/** ecs_datapath_nat_size - flows that the table holds. */
+uint32_t ecs_datapath_nat_size(const struct ecs_datapath *dp);
+/** ecs_datapath_nat_used - flows that a slot's port opened, or all (0). */
+uint32_t ecs_datapath_nat_used(const struct ecs_datapath *dp, uint32_t slot);
+
+/* Forwards. Return: 0; -ENOENT; -errno. */
+int ecs_datapath_nat_rule_set(struct ecs_datapath *dp, const struct ecs_nat_rule_key *key,
+			      const struct ecs_nat_rule *rule);
+int ecs_datapath_nat_rule_del(struct ecs_datapath *dp, const struct ecs_nat_rule_key *key);
+int ecs_datapath_nat_rules(const struct ecs_datapath *dp,
+			   void (*fn)(const struct ecs_nat_rule_key *key,
+				      const struct ecs_nat_rule *rule, void *ctx),
+			   void *ctx);
+/** ecs_datapath_fdb_port - the port behind which an address is. Return: ifindex; 0 = unknown. */
+uint32_t ecs_datapath_fdb_port(const struct ecs_datapath *dp, const struct ecs_fdb_key *key);
 
 /** ecs_datapath_stats - a slot's counters, summed over the CPUs. Return: 0 or -errno. */
 int ecs_datapath_stats(const struct ecs_datapath *dp, uint32_t slot, struct ecs_port_stats *out);

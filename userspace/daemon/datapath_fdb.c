@@ -158,6 +158,13 @@ int ecs_datapath_fdb_static_set(struct ecs_datapath *dp, const struct ecs_fdb_ke
 	return r < 0 ? r : -ENOSPC;
 }
 
+uint32_t ecs_datapath_fdb_port(const struct ecs_datapath *dp, const struct ecs_fdb_key *key)
+{
+	struct ecs_fdb_entry entry;
+
+	return bpf_map_lookup_elem(dp->fdb_fd, key, &entry) == 0 ? entry.ifindex : 0;
+}
+
 int ecs_datapath_fdb_del(struct ecs_datapath *dp, const struct ecs_fdb_key *key)
 {
 	int r = bpf_map_delete_elem(dp->fdb_fd, key) < 0 ? -errno : 0;

@@ -17,7 +17,11 @@ struct ecs_datapath {
 	int fdb_fd, used_fd;	  /* of ecs_fdb and ecs_fdb_used; the skeleton's own */
 	struct ecs_fdb_use *used; /* the ecs_fdb_used map, mapped */
 	uint32_t fdb_size;
+	int flows_fd, rules_fd, nat_used_fd; /* of ecs_nat_*; the skeleton's own */
+	struct ecs_nat_use *nat_used;	     /* the ecs_nat_used map, mapped */
+	uint32_t nat_size;		     /* flows */
 	int cpus;
+	char *pins;
 	void (*event_fn)(const struct ecs_event *event, void *ctx);
 	void *event_ctx;
 };
@@ -35,13 +39,18 @@ int ecs_pins_make(const char *pins, struct ecs_err *err);
 int ecs_pins_check(const char *pins, bool *adopted, struct ecs_err *err);
 
 /**
- * ecs_pins_take_fdb - unpin an FDB of another size
- * @fd: out: the old FDB, to be copied into the new one; untouched if there is none
+ * ecs_pins_take - unpin a map of another size
+ * @map: its name
+ * @fd:  out: the old map, to be copied into the new one; untouched if there is none
  */
-int ecs_pins_take_fdb(const char *pins, uint32_t size, int *fd, struct ecs_err *err);
+int ecs_pins_take(const char *pins, const char *map, uint32_t size, int *fd, struct ecs_err *err);
 
 /** ecs_fdb_open - map the use counters, take over @old_fd's entries (-1 = none), and count. */
 int ecs_fdb_open(struct ecs_datapath *dp, int old_fd, struct ecs_err *err);
 void ecs_fdb_close(struct ecs_datapath *dp);
+
+/** ecs_nat_open - the same for the flows of NAT. */
+int ecs_nat_open(struct ecs_datapath *dp, int old_fd, struct ecs_err *err);
+void ecs_nat_close(struct ecs_datapath *dp);
 
 #endif

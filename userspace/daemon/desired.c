@@ -25,13 +25,14 @@ int ecs_desired_make(const struct ecs_config *config, const struct ecs_observed 
 {
 	struct ecs_desired c = {.config = config, .observed = observed, .have = have, .want = want};
 
-	*want = (struct ecs_state){};
+	*want = (struct ecs_state){.tcx = have->tcx};
 	make_networks(&c);
 	make_uplinks(&c);
 	ecs_desired_gateways(&c);
 	make_patches(&c);
 	make_ports(&c);
 	make_matches(&c);
+	ecs_desired_nat(&c);
 	make_places(&c);
 	make_fdb(&c);
 	if (!c.failed)
@@ -206,9 +207,15 @@ static void make_uplink(struct ecs_desired *c, const struct ecs_config_network *
 	}
 	if (!port)
 		return;
-	want_promisc(port, link);
+	if (c->have->tcx)
+		port->port.flags = (port->port.flags | ECS_PORT_TCX) & ~ECS_PORT_OWN_CLSACT;
 	port->ingress = ECS_PROG_FROM_UPLINK;
 	port->egress = ECS_PROG_TO_UPLINK;
+	if (from->nat) {
+		ecs_desired_nat_uplink(c, from, port);
+		return;
+	}
+	want_promisc(port, link);
 	if (!from->vlan)
 		port->port.network = id;
 	net->uplink = link->ifindex;

@@ -32,4 +32,11 @@ void ecs_desired_gateways(struct ecs_desired *c);
 /** ecs_desired_is_gateway - whether a link is the host's end of a gateway. */
 bool ecs_desired_is_gateway(const struct ecs_desired *c, const struct ecs_link *link);
 
+/** ecs_desired_nat_uplink - @port is the way out of a NAT network. */
+void ecs_desired_nat_uplink(struct ecs_desired *c, const struct ecs_config_network *from,
+			    struct ecs_state_port *port);
+
+/** ecs_desired_nat - forwards, reserved ports, and which ports the nat stage looks at. */
+void ecs_desired_nat(struct ecs_desired *c);
+
 #endif

@@ -82,12 +82,34 @@ void ecs_event_text(struct ecs_daemon *d, const char *type, const char *text)
 	ecs_server_publish(d->server, event);
 }
 
+/* What the data path needs of us at once. */
+static void serve_nat(struct ecs_daemon *d, uint32_t type)
+{
+	ecs_expiry_wake(d);
+	if (type == ECS_EVENT_NAT_FULL)
+		ecs_expiry_evict(d);
+}
+
+static json_t *nat_event(const struct ecs_daemon *d, const char *type,
+			 const struct ecs_event *event)
+{
+	json_t *message = event_new(type);
+
+	json_object_update_new(message, json_pack("{s:s?, s:s?}", "network",
+						  network_name(&d->have, event->network), "port",
+						  port_name(d, event->ifindex)));
+	return message;
+}
+
 void ecs_event_from_kernel(const struct ecs_event *event, void *daemon)
 {
 	struct ecs_daemon *d = daemon;
 	json_t *message = NULL;
 
-	ecs_ageing_wake(d);
+	if (event->type >= ECS_EVENT_NAT_FULL)
+		serve_nat(d, event->type);
+	else
+		ecs_ageing_wake(d);
 	if (!ecs_server_monitored(d->server))
 		return;
 	switch (event->type) {
@@ -103,6 +125,15 @@ void ecs_event_from_kernel(const struct ecs_event *event, void *daemon)
 		message = event_new("fdb_full");
 		json_object_set_new(message, "network",
 				    json_pack("s?", network_name(&d->have, event->network)));
+		break;
+	case ECS_EVENT_NAT_FULL:
+		message = nat_event(d, "nat_full", event);
+		break;
+	case ECS_EVENT_NAT_LIMIT:
+		message = nat_event(d, "nat_limit", event);
+		break;
+	case ECS_EVENT_NAT_NO_PORT:
+		message = nat_event(d, "nat_no_port", event);
 		break;
 	}
 	if (message)

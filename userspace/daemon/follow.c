@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "events.h"
+#include "reserve.h"
 #include "userspace/lib/log.h"
 
 static void store_link(const struct ecs_link *link, void *ctx)
@@ -111,6 +112,7 @@ static int read_all(struct ecs_daemon *d, struct ecs_err *err)
 {
 	int r;
 
+	d->observed.local_ports = ecs_reserve_local_range();
 	ecs_observed_clear_links(&d->observed);
 	ecs_observed_clear_addrs(&d->observed);
 	r = ecs_link_list(d->nl, store_link, d, err);

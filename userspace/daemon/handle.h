@@ -47,6 +47,9 @@ int ecs_handle_patch_list(struct ecs_daemon *d, json_t *params, json_t **result,
 int ecs_handle_fdb_list(struct ecs_daemon *d, json_t *params, json_t **result, struct ecs_err *err);
 int ecs_handle_fdb_flush(struct ecs_daemon *d, json_t *params, json_t **result,
 			 struct ecs_err *err);
+int ecs_handle_nat_list(struct ecs_daemon *d, json_t *params, json_t **result, struct ecs_err *err);
+int ecs_handle_nat_flows(struct ecs_daemon *d, json_t *params, json_t **result,
+			 struct ecs_err *err);
 int ecs_handle_stats(struct ecs_daemon *d, json_t *params, json_t **result, struct ecs_err *err);
 int ecs_handle_drops(struct ecs_daemon *d, json_t *params, json_t **result, struct ecs_err *err);
 int ecs_handle_metrics(struct ecs_daemon *d, json_t *params, json_t **result, struct ecs_err *err);
@@ -58,6 +61,15 @@ int ecs_handle_batch(struct ecs_daemon *d, json_t *params, json_t **result, stru
 int ecs_handle_save(struct ecs_daemon *d, json_t *params, json_t **result, struct ecs_err *err);
 int ecs_handle_reload(struct ecs_daemon *d, json_t *params, json_t **result, struct ecs_err *err);
 int ecs_handle_detach(struct ecs_daemon *d, json_t *params, json_t **result, struct ecs_err *err);
+
+/**
+ * ecs_nat_check - whether the host leaves room for what a command asks of NAT
+ * @want: state that the change would lead to
+ *
+ * Return: 0; -EBUSY if the ports are the host's own.
+ */
+int ecs_nat_check(struct ecs_daemon *d, const struct ecs_state *want, const char *method,
+		  const json_t *params, struct ecs_err *err);
 
 /** ecs_port_row - a port as docs/protocol.md lists it; new object. */
 json_t *ecs_port_row(struct ecs_daemon *d, const struct ecs_state_port *port);

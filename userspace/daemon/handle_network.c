@@ -12,6 +12,13 @@ static size_t count_ports(const struct ecs_state *state, uint16_t id)
 	return n;
 }
 
+static json_t *prefix_json(const struct ecs_prefix *prefix)
+{
+	char text[ECS_PREFIX_TEXT_MAX];
+
+	return prefix->family ? json_string(ecs_prefix_format(prefix, text)) : json_null();
+}
+
 int ecs_handle_network_list(struct ecs_daemon *d, json_t *params, json_t **result,
 			    struct ecs_err *err)
 {
@@ -23,12 +30,15 @@ int ecs_handle_network_list(struct ecs_daemon *d, json_t *params, json_t **resul
 		uint16_t id = ecs_state_network_id(&d->have, net->name);
 
 		json_array_append_new(
-			list, json_pack("{s:s, s:s?, s:o, s:i, s:i, s:i, s:i}", "name", net->name,
-					"uplink", net->uplink[0] ? net->uplink : NULL, "vlan",
-					net->vlan ? json_integer(net->vlan) : json_null(), "ageing",
-					(int)net->ageing_s, "fdb_limit", (int)net->fdb_limit,
-					"ports", (int)count_ports(&d->have, id), "fdb",
-					id ? (int)ecs_datapath_fdb_used(d->dp, id) : 0));
+			list,
+			json_pack("{s:s, s:s?, s:o, s:o, s:o, s:b, s:i, s:i, s:i, s:i}", "name",
+				  net->name, "uplink", net->uplink[0] ? net->uplink : NULL, "vlan",
+				  net->vlan ? json_integer(net->vlan) : json_null(), "gateway",
+				  prefix_json(&net->gateway), "gateway6",
+				  prefix_json(&net->gateway6), "nat", net->nat, "ageing",
+				  (int)net->ageing_s, "fdb_limit", (int)net->fdb_limit, "ports",
+				  (int)count_ports(&d->have, id), "fdb",
+				  id ? (int)ecs_datapath_fdb_used(d->dp, id) : 0));
 	}
 	*result = list;
 	return 0;

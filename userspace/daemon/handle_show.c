@@ -20,12 +20,14 @@ int ecs_handle_status(struct ecs_daemon *d, json_t *params, json_t **result, str
 	(void)params, (void)err;
 	for (size_t i = 0; i < d->problems.count; i++)
 		json_array_append_new(problems, json_string(d->problems.list[i].text));
-	*result = json_pack("{s:s, s:s, s:i, s:i, s:I, s:i, s:i, s:i, s:i, s:o}", "instance",
-			    d->options.instance, "version", PACKAGE_VERSION, "abi", ECS_ABI_VERSION,
-			    "pid", (int)getpid(), "uptime_s", (json_int_t)(time(NULL) - d->started),
-			    "networks", (int)d->config->networks_len, "ports",
-			    (int)d->have.port_count, "fdb", (int)ecs_datapath_fdb_used(d->dp, 0),
-			    "fdb_size", (int)ecs_datapath_fdb_size(d->dp), "problems", problems);
+	*result = json_pack(
+		"{s:s, s:s, s:i, s:i, s:I, s:i, s:i, s:i, s:i, s:i, s:i, s:o}", "instance",
+		d->options.instance, "version", PACKAGE_VERSION, "abi", ECS_ABI_VERSION, "pid",
+		(int)getpid(), "uptime_s", (json_int_t)(time(NULL) - d->started), "networks",
+		(int)d->config->networks_len, "ports", (int)d->have.port_count, "fdb",
+		(int)ecs_datapath_fdb_used(d->dp, 0), "fdb_size", (int)ecs_datapath_fdb_size(d->dp),
+		"nat_flows", (int)ecs_datapath_nat_used(d->dp, 0), "nat_flows_size",
+		(int)ecs_datapath_nat_size(d->dp), "problems", problems);
 	return 0;
 }
 

@@ -121,6 +121,20 @@ static void print_stats(FILE *out, struct ecs_daemon *d)
 	}
 }
 
+static void print_flows(FILE *out, struct ecs_daemon *d)
+{
+	fprintf(out, "# TYPE ecswitch_nat_flows gauge\necswitch_nat_flows %u\n",
+		ecs_datapath_nat_used(d->dp, 0));
+	fprintf(out, "# TYPE ecswitch_nat_flows_size gauge\necswitch_nat_flows_size %u\n",
+		ecs_datapath_nat_size(d->dp));
+	fprintf(out, "# TYPE ecswitch_port_nat_flows gauge\n");
+	for (size_t i = 0; i < d->have.port_count; i++)
+		if (d->have.ports[i].port.flags & ECS_PORT_NAT)
+			fprintf(out, "ecswitch_port_nat_flows{port=\"%s\"} %u\n",
+				d->have.ports[i].port.name,
+				ecs_datapath_nat_used(d->dp, d->have.ports[i].port.slot));
+}
+
 static void print_drops(FILE *out, const json_t *drops)
 {
 	json_t *row;
@@ -154,6 +168,7 @@ int ecs_handle_metrics(struct ecs_daemon *d, json_t *params, json_t **result, st
 			ecs_datapath_fdb_size(d->dp));
 		fprintf(out, "# TYPE ecswitch_problems gauge\necswitch_problems %zu\n",
 			d->problems.count);
+		print_flows(out, d);
 		print_stats(out, d);
 		print_drops(out, drops);
 		json_decref(drops);

@@ -7,30 +7,38 @@ ecswitchd_SOURCES = \
 	userspace/daemon/apply.c \
 	userspace/daemon/apply.h \
 	userspace/daemon/apply_gateway.c \
+	userspace/daemon/apply_nat.c \
 	userspace/daemon/change.c \
 	userspace/daemon/daemon.h \
 	userspace/daemon/datapath.c \
 	userspace/daemon/datapath.h \
 	userspace/daemon/datapath_fdb.c \
+	userspace/daemon/datapath_nat.c \
 	userspace/daemon/datapath_priv.h \
+	userspace/daemon/datapath_tcx.c \
 	userspace/daemon/desired.c \
 	userspace/daemon/desired.h \
 	userspace/daemon/desired_gateway.c \
+	userspace/daemon/desired_nat.c \
 	userspace/daemon/desired_priv.h \
 	userspace/daemon/detach.c \
 	userspace/daemon/dispatch.c \
 	userspace/daemon/dispatch.h \
 	userspace/daemon/events.c \
 	userspace/daemon/events.h \
+	userspace/daemon/expiry.c \
 	userspace/daemon/follow.c \
 	userspace/daemon/handle.h \
 	userspace/daemon/handle_conf.c \
 	userspace/daemon/handle_fdb.c \
 	userspace/daemon/handle_network.c \
+	userspace/daemon/handle_nat.c \
 	userspace/daemon/handle_patch.c \
 	userspace/daemon/handle_port.c \
 	userspace/daemon/handle_show.c \
 	userspace/daemon/handle_stats.c \
+	userspace/daemon/listen.c \
+	userspace/daemon/listen.h \
 	userspace/daemon/main.c \
 	userspace/daemon/methods.c \
 	userspace/daemon/observed.c \
@@ -39,10 +47,13 @@ ecswitchd_SOURCES = \
 	userspace/daemon/plan.c \
 	userspace/daemon/plan.h \
 	userspace/daemon/plan_gateway.c \
+	userspace/daemon/plan_nat.c \
 	userspace/daemon/plan_priv.h \
 	userspace/daemon/problems.c \
 	userspace/daemon/problems.h \
 	userspace/daemon/reconcile.c \
+	userspace/daemon/reserve.c \
+	userspace/daemon/reserve.h \
 	userspace/daemon/running.c \
 	userspace/daemon/server.c \
 	userspace/daemon/server.h \

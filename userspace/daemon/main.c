@@ -30,6 +30,7 @@ static const char usage[] =
 	"  -c, --config FILE      configuration instead of /etc/ecswitch/ecswitch.conf\n"
 	"      --log-level LEVEL  error, warning, info or debug (info)\n"
 	"      --fdb-size N       entries of the forwarding database (16384)\n"
+	"      --nat-flows N      flows that NAT can follow at once (65536)\n"
 	"      --netlink-buffer N receive buffer for the kernel's notifications, in bytes\n"
 	"      --detach           take down everything that the instance made, and end\n"
 	"      --version          print the version and end\n";
@@ -68,7 +69,11 @@ static int parse_option(int c, struct ecs_options *options)
 		break;
 	case 'f':
 		r = parse_number(optarg, ECS_FDB_MIN, ECS_FDB_MAX, &number);
-		options->fdb_size = number;
+		options->sizes.fdb = number;
+		break;
+	case 'F':
+		r = parse_number(optarg, ECS_NAT_FLOWS_MIN, ECS_NAT_FLOWS_MAX, &number);
+		options->sizes.nat = number;
 		break;
 	case 'n':
 		r = parse_number(optarg, 1, 1u << 30, &number);
@@ -97,6 +102,7 @@ static int parse_options(int argc, char *argv[], struct ecs_options *options)
 		{"config", required_argument, NULL, 'c'},
 		{"log-level", required_argument, NULL, 'l'},
 		{"fdb-size", required_argument, NULL, 'f'},
+		{"nat-flows", required_argument, NULL, 'F'},
 		{"netlink-buffer", required_argument, NULL, 'n'},
 		{"detach", no_argument, NULL, 'd'},
 		{"version", no_argument, NULL, 'v'},
@@ -121,7 +127,8 @@ static int make_paths(struct ecs_daemon *d, struct ecs_err *err)
 	d->socket_path = ecs_path_socket(instance);
 	d->pins_path = ecs_path_pins(instance);
 	if (!d->config_path || !d->socket_path || !d->pins_path ||
-	    asprintf(&d->running_path, "/run/ecswitch/%s.running", instance) < 0)
+	    asprintf(&d->running_path, "/run/ecswitch/%s.running", instance) < 0 ||
+	    asprintf(&d->reserved_path, "/run/ecswitch/%s.reserved", instance) < 0)
 		return ecs_fail(err, -ENOMEM, "out of memory");
 	if (mkdir("/run/ecswitch", 0755) < 0 && errno != EEXIST)
 		return ecs_fail(err, -errno, "cannot make /run/ecswitch: %s", strerror(errno));
@@ -211,7 +218,7 @@ static int open_switch(struct ecs_daemon *d, struct ecs_err *err)
 	if (r == 0)
 		r = ecs_nl_open(&d->nl, err);
 	if (r == 0)
-		r = ecs_datapath_open(&d->dp, d->pins_path, d->options.fdb_size, &adopted, err);
+		r = ecs_datapath_open(&d->dp, d->pins_path, &d->options.sizes, &adopted, err);
 	if (r == 0)
 		r = ecs_reconcile_open(d, err);
 	if (r == 0)
@@ -225,7 +232,9 @@ static int open_switch(struct ecs_daemon *d, struct ecs_err *err)
 		return r;
 	ecs_reconcile_now(d);
 	r = open_ring(d, err);
-	return r < 0 ? r : ecs_ageing_open(d);
+	if (r == 0)
+		r = ecs_ageing_open(d);
+	return r < 0 ? r : ecs_expiry_open(d);
 }
 
 static void close_all(struct ecs_daemon *d)
@@ -241,11 +250,13 @@ static void close_all(struct ecs_daemon *d)
 	sd_event_source_unref(d->reconcile);
 	sd_event_source_unref(d->retry);
 	sd_event_source_unref(d->ageing);
+	sd_event_source_unref(d->expiry);
 	sd_event_unref(d->event);
 	free(d->config_path);
 	free(d->socket_path);
 	free(d->pins_path);
 	free(d->running_path);
+	free(d->reserved_path);
 }
 
 static int run(struct ecs_daemon *d, struct ecs_err *err)
@@ -281,7 +292,7 @@ static void raise_limits(void)
 int main(int argc, char *argv[])
 {
 	struct ecs_daemon d = {
-		.options = {.instance = "main", .fdb_size = ECS_FDB_DEFAULT},
+		.options = {.instance = "main", .sizes = {ECS_FDB_DEFAULT, ECS_NAT_FLOWS_DEFAULT}},
 		.started = time(NULL),
 	};
 	struct ecs_err err = {};

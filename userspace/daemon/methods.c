@@ -17,6 +17,8 @@ static const struct ecs_method methods[] = {
 	{"patch.list", ecs_handle_patch_list},
 	{"fdb.list", ecs_handle_fdb_list},
 	{"fdb.flush", ecs_handle_fdb_flush},
+	{"nat.list", ecs_handle_nat_list},
+	{"nat.flows", ecs_handle_nat_flows},
 	{"stats", ecs_handle_stats},
 	{"drops", ecs_handle_drops},
 	{"metrics", ecs_handle_metrics},

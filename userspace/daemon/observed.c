@@ -132,6 +132,25 @@ bool ecs_observed_has_addr(const struct ecs_observed *observed, uint32_t ifindex
 	return false;
 }
 
+uint32_t ecs_observed_addr4(const struct ecs_observed *observed, uint32_t ifindex, uint32_t now)
+{
+	uint32_t first = 0;
+
+	for (size_t i = 0; i < observed->addr_count; i++) {
+		const struct ecs_addr *addr = &observed->addrs[i];
+		uint32_t addr_be;
+
+		if (addr->ifindex != ifindex || addr->family != AF_INET)
+			continue;
+		memcpy(&addr_be, addr->addr, sizeof(addr_be));
+		if (addr_be == now)
+			return now;
+		if (!first)
+			first = addr_be;
+	}
+	return first;
+}
+
 const struct ecs_link *ecs_observed_peer(const struct ecs_observed *observed,
 					 const struct ecs_link *link)
 {

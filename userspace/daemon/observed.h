@@ -17,6 +17,7 @@ struct ecs_observed {
 	size_t count, room;
 	struct ecs_addr *addrs; /* but link-local ones; in the kernel's order */
 	size_t addr_count, addr_room;
+	struct ecs_ports local_ports; /* ip_local_port_range: where sockets get theirs */
 };
 
 void ecs_observed_free(struct ecs_observed *observed);
@@ -38,6 +39,14 @@ bool ecs_observed_addressed(const struct ecs_observed *observed, uint32_t ifinde
 /** ecs_observed_has_addr - whether a link holds this address with this prefix length. */
 bool ecs_observed_has_addr(const struct ecs_observed *observed, uint32_t ifindex,
 			   const struct ecs_prefix *prefix);
+
+/**
+ * ecs_observed_addr4 - the global IPv4 address of a link
+ * @now: network order; preferred as long as the link still has it
+ *
+ * Return: network order; 0 = none.
+ */
+uint32_t ecs_observed_addr4(const struct ecs_observed *observed, uint32_t ifindex, uint32_t now);
 
 /** ecs_observed_peer - the other end of a veth, if it is in this network namespace. */
 const struct ecs_link *ecs_observed_peer(const struct ecs_observed *observed,

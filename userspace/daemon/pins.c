@@ -71,14 +71,14 @@ int ecs_pins_check(const char *pins, bool *adopted, struct ecs_err *err)
 	return ecs_datapath_unpin(pins, err) ?: ecs_pins_make(pins, err);
 }
 
-int ecs_pins_take_fdb(const char *pins, uint32_t size, int *fd, struct ecs_err *err)
+int ecs_pins_take(const char *pins, const char *map, uint32_t size, int *fd, struct ecs_err *err)
 {
 	struct bpf_map_info info = {};
 	uint32_t len = sizeof(info);
 	char path[512];
 	int found;
 
-	snprintf(path, sizeof(path), "%s/ecs_fdb", pins);
+	snprintf(path, sizeof(path), "%s/%s", pins, map);
 	found = bpf_obj_get(path);
 	if (found < 0)
 		return 0;

@@ -28,6 +28,7 @@ int ecs_plan_make(const struct ecs_state *have, const struct ecs_state *want,
 	plan_ports(&c);
 	plan_networks(&c);
 	plan_fdb(&c);
+	ecs_plan_nat(&c);
 	ecs_plan_gateways(&c);
 	plan_hooks(&c);
 	if (!plan->failed)
@@ -79,16 +80,31 @@ static bool identity_changed(const struct ecs_port *a, const struct ecs_port *b)
 	       memcmp(a->kind, b->kind, sizeof(a->kind)) || memcmp(a->mac, b->mac, sizeof(a->mac));
 }
 
-static void remove_hooks(struct ecs_plan_context *c, const struct ecs_state_port *old)
+static bool on_tcx(const struct ecs_state_port *port)
 {
-	if (!c->exists(old->ifindex, c->exists_ctx))
+	return port->port.flags & ECS_PORT_TCX;
+}
+
+/* A TCX link is ours even when its device is gone; a qdisc goes with the device. */
+static void remove_programs(struct ecs_plan_context *c, const struct ecs_state_port *old)
+{
+	enum ecs_op_verb verb = on_tcx(old) ? ECS_OP_TCX_DEL : ECS_OP_FILTER_DEL;
+
+	if (!on_tcx(old) && !c->exists(old->ifindex, c->exists_ctx))
 		return;
 	if (old->ingress)
-		ecs_plan_add(c, ECS_OP_FILTER_DEL, old)->hook = ECS_HOOK_INGRESS;
+		ecs_plan_add(c, verb, old)->hook = ECS_HOOK_INGRESS;
 	if (old->egress)
-		ecs_plan_add(c, ECS_OP_FILTER_DEL, old)->hook = ECS_HOOK_EGRESS;
+		ecs_plan_add(c, verb, old)->hook = ECS_HOOK_EGRESS;
 	if (old->port.flags & ECS_PORT_OWN_CLSACT)
 		ecs_plan_add(c, ECS_OP_CLSACT_DEL, old);
+}
+
+static void remove_hooks(struct ecs_plan_context *c, const struct ecs_state_port *old)
+{
+	remove_programs(c, old);
+	if (!c->exists(old->ifindex, c->exists_ctx))
+		return;
 	if (old->port.flags & ECS_PORT_OWN_PROMISC)
 		ecs_plan_add(c, ECS_OP_PROMISC_OFF, old);
 	if (old->port.flags & ECS_PORT_OWN_LRO)
@@ -146,6 +162,8 @@ static void plan_removals(struct ecs_plan_context *c)
 		} else if (old->place != ECS_NO_PLACE && old->place != new->place) {
 			ecs_plan_add(c, ECS_OP_FLOOD_CLEAR, old);
 		}
+		if (new &&on_tcx(old) != on_tcx(new))
+			remove_programs(c, old);
 		if (new && (old->port.flags & ~new->port.flags &ECS_PORT_PATCHED))
 			ecs_plan_add(c, ECS_OP_PATCH_DEL, old);
 	}
@@ -190,6 +208,7 @@ static void set_vlan(struct ecs_plan_context *c, uint16_t id)
 	op->key.vid = net->uplink_vid;
 	op->port = uplink->port;
 	op->port.network = id;
+	op->port.flags &= ~ECS_PORT_NAT; /* the way out is untagged */
 }
 
 /* Does the entry that a network's VLAN has in ecs_ports follow a change of its uplink's? */
@@ -235,7 +254,9 @@ static void plan_fdb(struct ecs_plan_context *c)
 static void set_filter(struct ecs_plan_context *c, const struct ecs_state_port *port,
 		       enum ecs_hook hook, enum ecs_prog prog)
 {
-	struct ecs_op *op = ecs_plan_add(c, prog ? ECS_OP_FILTER_SET : ECS_OP_FILTER_DEL, port);
+	enum ecs_op_verb set = on_tcx(port) ? ECS_OP_TCX_SET : ECS_OP_FILTER_SET;
+	enum ecs_op_verb del = on_tcx(port) ? ECS_OP_TCX_DEL : ECS_OP_FILTER_DEL;
+	struct ecs_op *op = ecs_plan_add(c, prog ? set : del, port);
 
 	op->hook = hook;
 	op->prog = prog;
@@ -246,7 +267,7 @@ static void plan_hooks(struct ecs_plan_context *c)
 	for (size_t i = 0; i < c->want->port_count; i++) {
 		const struct ecs_state_port *new = &c->want->ports[i];
 		const struct ecs_state_port *old = ecs_state_port_get(c->have, new->ifindex);
-		bool again = !old || old->dirty;
+		bool again = !old || old->dirty || on_tcx(old) != on_tcx(new);
 		enum ecs_prog ingress = again ? ECS_PROG_NONE : old->ingress;
 		enum ecs_prog egress = again ? ECS_PROG_NONE : old->egress;
 		uint32_t flags = old ? old->port.flags : 0;
@@ -255,8 +276,8 @@ static void plan_hooks(struct ecs_plan_context *c)
 			ecs_plan_add(c, ECS_OP_PROMISC_ON, new);
 		if (new->port.role == ECS_ROLE_UPLINK && again)
 			ecs_plan_add(c, ECS_OP_LRO_OFF, new);
-		if ((new->ingress &&new->ingress != ingress) ||
-		    (new->egress &&new->egress != egress))
+		if (!on_tcx(new) && ((new->ingress &&new->ingress != ingress) ||
+				     (new->egress &&new->egress != egress)))
 			ecs_plan_add(c, ECS_OP_CLSACT_ADD, new);
 		if (new->ingress != ingress)
 			set_filter(c, new, ECS_HOOK_INGRESS, new->ingress);
@@ -302,9 +323,11 @@ static void describe_op(json_t *list, const struct ecs_op *op, const struct ecs_
 			describe(list, "release %s", op->name, NULL);
 		break;
 	case ECS_OP_FILTER_SET:
+	case ECS_OP_TCX_SET:
 		describe(list, "attach %s to %s", prog_text(op->prog), op->name);
 		break;
 	case ECS_OP_FILTER_DEL:
+	case ECS_OP_TCX_DEL:
 		describe(list, "detach from %s", op->name, NULL);
 		break;
 	case ECS_OP_NETWORK_SET:
@@ -320,6 +343,13 @@ static void describe_op(json_t *list, const struct ecs_op *op, const struct ecs_
 		break;
 	case ECS_OP_PATCH_DEL:
 		describe(list, "unpatch %s", op->name, NULL);
+		break;
+	case ECS_OP_NAT_RULE_SET:
+	case ECS_OP_NAT_RULE_DEL:
+		ecs_plan_describe_rule(list, op);
+		break;
+	case ECS_OP_NAT_END_NETWORK:
+		describe(list, "end the flows of network %s", net, NULL);
 		break;
 	case ECS_OP_GATEWAY_ADD:
 		describe(list, "make the veth pair %s and %s", op->gateway.host, op->gateway.port);

@@ -15,10 +15,12 @@ enum ecs_op_verb {
 	ECS_OP_FLOOD_CLEAR,
 	ECS_OP_PORT_DEL,
 	ECS_OP_FILTER_DEL,
+	ECS_OP_TCX_DEL,
 	ECS_OP_CLSACT_DEL,
 	ECS_OP_PROMISC_OFF,
 	ECS_OP_LRO_ON,
 	ECS_OP_FDB_STATIC_DEL,
+	ECS_OP_NAT_RULE_DEL,
 	ECS_OP_GATEWAY_DEL,
 	ECS_OP_FDB_FLUSH_PORT,
 	ECS_OP_FDB_FLUSH_NETWORK,
@@ -28,6 +30,10 @@ enum ecs_op_verb {
 	ECS_OP_NETWORK_SET,
 	ECS_OP_PATCH_SET,
 	ECS_OP_FDB_STATIC_SET,
+	ECS_OP_NAT_RULE_SET,
+	ECS_OP_NAT_END_PORT,	/* flows that a port opened */
+	ECS_OP_NAT_END_NETWORK, /* flows of a network */
+	ECS_OP_RESERVE,
 	ECS_OP_PROMISC_ON,
 	ECS_OP_LRO_OFF,
 	ECS_OP_GATEWAY_ADD,
@@ -36,6 +42,7 @@ enum ecs_op_verb {
 	ECS_OP_LINK_UP,
 	ECS_OP_CLSACT_ADD,
 	ECS_OP_FILTER_SET,
+	ECS_OP_TCX_SET,
 };
 
 struct ecs_op {
@@ -54,6 +61,7 @@ struct ecs_op {
 	struct ecs_patch patch;		  /* PATCH_SET */
 	struct ecs_state_fdb fdb;	  /* FDB_STATIC_* */
 	struct ecs_state_gateway gateway; /* GATEWAY_*; host_ifindex in the following two */
+	struct ecs_state_rule rule;	  /* NAT_RULE_* */
 	uint32_t link;			  /* LINK_UP, ADDR_*: whose; no port, so not ifindex */
 	struct ecs_prefix addr;		  /* ADDR_* */
 	int result;			  /* out of apply */

@@ -26,4 +26,10 @@ void ecs_plan_gateways_away(struct ecs_plan_context *c);
 /** ecs_plan_gateways - make pairs, and give them what they lack. */
 void ecs_plan_gateways(struct ecs_plan_context *c);
 
+/** ecs_plan_nat - forwards, reserved ports, and flows whose address or port has gone. */
+void ecs_plan_nat(struct ecs_plan_context *c);
+
+/** ecs_plan_describe_rule - a sentence about one forwarded port. */
+void ecs_plan_describe_rule(json_t *list, const struct ecs_op *op);
+
 #endif

@@ -172,7 +172,7 @@ static bool see_gateways(struct ecs_daemon *d, const struct ecs_plan *plan)
 /* Return: whether there is more to do at once. */
 static bool apply(struct ecs_daemon *d, struct ecs_plan *plan, struct ecs_state *want)
 {
-	struct ecs_applier applier = {d->dp, d->nl, d->options.instance};
+	struct ecs_applier applier = {d->dp, d->nl, d->options.instance, d->reserved_path};
 	int failures = ecs_apply(&applier, plan, want);
 
 	announce(d, want);

@@ -28,6 +28,8 @@ void ecs_state_free(struct ecs_state *state)
 {
 	free(state->ports);
 	free(state->fdb);
+	free(state->rules);
+	free(state->reserved);
 	free(state->waiting);
 	*state = (struct ecs_state){};
 }
@@ -131,6 +133,44 @@ const struct ecs_state_fdb *ecs_state_fdb_get(const struct ecs_state *state,
 	if (at == state->fdb_count || ecs_fdb_key_compare(&state->fdb[at].key, key))
 		return NULL;
 	return &state->fdb[at];
+}
+
+static int rule_compare(const void *a, const void *b)
+{
+	return memcmp(a, b, sizeof(struct ecs_nat_rule_key));
+}
+
+int ecs_state_rule_add(struct ecs_state *state, const struct ecs_nat_rule_key *key,
+		       const struct ecs_nat_rule *rule)
+{
+	if (grow((void **)&state->rules, state->rule_count, &state->rule_room,
+		 sizeof(*state->rules)) < 0)
+		return -ENOMEM;
+	state->rules[state->rule_count++] = (struct ecs_state_rule){*key, *rule};
+	return 0;
+}
+
+void ecs_state_rules_sort(struct ecs_state *state)
+{
+	if (state->rule_count)
+		qsort(state->rules, state->rule_count, sizeof(*state->rules), rule_compare);
+}
+
+const struct ecs_state_rule *ecs_state_rule_get(const struct ecs_state *state,
+						const struct ecs_nat_rule_key *key)
+{
+	if (!state->rule_count)
+		return NULL;
+	return bsearch(key, state->rules, state->rule_count, sizeof(*state->rules), rule_compare);
+}
+
+int ecs_state_reserve(struct ecs_state *state, const struct ecs_ports *ports)
+{
+	if (grow((void **)&state->reserved, state->reserved_count, &state->reserved_room,
+		 sizeof(*state->reserved)) < 0)
+		return -ENOMEM;
+	state->reserved[state->reserved_count++] = *ports;
+	return 0;
 }
 
 int ecs_state_waiting_add(struct ecs_state *state, const struct ecs_waiting *what, const char *fmt,

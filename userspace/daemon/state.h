@@ -63,14 +63,26 @@ struct ecs_state_gateway {
 	struct ecs_prefix stale[ECS_GATEWAY_ADDRS]; /* ours, and no longer wanted */
 };
 
+struct ecs_state_rule {
+	struct ecs_nat_rule_key key;
+	struct ecs_nat_rule rule;
+};
+
 struct ecs_state {
 	struct ecs_network networks[ECS_NETWORKS_MAX + 1];
 	bool network_dirty[ECS_NETWORKS_MAX + 1];
+	bool tcx; /* programs on uplinks hang on TCX */
 	struct ecs_state_gateway gateways[ECS_NETWORKS_MAX + 1]; /* by network id */
 	struct ecs_state_port *ports;				 /* sorted by ifindex */
 	size_t port_count, port_room;
 	struct ecs_state_fdb *fdb; /* static entries, sorted by key */
 	size_t fdb_count, fdb_room;
+	struct ecs_state_rule *rules; /* forwarded ports, sorted by key */
+	size_t rule_count, rule_room;
+	struct ecs_ports *reserved; /* ports that the host's sockets should not choose */
+	size_t reserved_count, reserved_room;
+	uint32_t nat_size;   /* flows that the table holds */
+	bool reserved_dirty; /* unknown what an earlier daemon reserved */
 	struct ecs_waiting *waiting;
 	size_t waiting_count, waiting_room;
 };
@@ -90,6 +102,16 @@ struct ecs_state_port *ecs_state_port_by_slot(const struct ecs_state *state, uin
 int ecs_state_fdb_add(struct ecs_state *state, const struct ecs_state_fdb *entry);
 const struct ecs_state_fdb *ecs_state_fdb_get(const struct ecs_state *state,
 					      const struct ecs_fdb_key *key);
+
+/** ecs_state_rule_add - append; call ecs_state_rules_sort() in the end. Return: 0; -ENOMEM. */
+int ecs_state_rule_add(struct ecs_state *state, const struct ecs_nat_rule_key *key,
+		       const struct ecs_nat_rule *rule);
+void ecs_state_rules_sort(struct ecs_state *state);
+const struct ecs_state_rule *ecs_state_rule_get(const struct ecs_state *state,
+						const struct ecs_nat_rule_key *key);
+
+/** ecs_state_reserve - append ports to be reserved. Return: 0; -ENOMEM. */
+int ecs_state_reserve(struct ecs_state *state, const struct ecs_ports *ports);
 
 /** ecs_state_waiting_add - note why a link is no port. Return: 0; -ENOMEM. */
 __attribute__((format(printf, 3, 4))) int ecs_state_waiting_add(struct ecs_state *state,

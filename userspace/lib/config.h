@@ -24,7 +24,6 @@
 #define ECS_FORWARDS_MAX 4096
 #define ECS_GATEWAY_PREFIX "ecs-"      /* a gateway's link: this and the network's name */
 #define ECS_GATEWAY_PORT_PREFIX "ecp-" /* its other end, the port */
-#define ECS_CONFIG_FLOWS_MAX 1048576
 
 enum ecs_match_kind {
 	ECS_MATCH_ANY,

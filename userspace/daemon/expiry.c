@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Ends flows of NAT that were idle longer than they may, a part of the table at a time, and
+ * makes room when the table fills up. Sleeps while there are no flows.
+ */
+#include "daemon.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <ecswitch/cleanup.h>
+#include "userspace/lib/log.h"
+
+#define SWEEP_S 5
+#define STEP_ENTRIES 16384 /* of one turn of the loop, about 10 ms */
+#define NS_PER_S 1000000000ull
+
+struct sweep {
+	struct ecs_datapath *dp;
+	uint64_t now_ns;
+};
+
+static bool is_idle(const struct ecs_nat_flow *flow, uint64_t now_ns)
+{
+	return flow->seen_ns + flow->timeout_s * NS_PER_S < now_ns;
+}
+
+/* A flow lives as long as one of its directions does. */
+static bool is_over(const struct ecs_nat_key *key, const struct ecs_nat_flow *flow, void *ctx)
+{
+	const struct sweep *sweep = ctx;
+	struct ecs_nat_flow other;
+
+	if (!is_idle(flow, sweep->now_ns))
+		return false;
+	return !ecs_datapath_nat_other(sweep->dp, key, flow, &other) ||
+	       is_idle(&other, sweep->now_ns);
+}
+
+static void arm(struct ecs_daemon *d, uint64_t wait_us)
+{
+	uint64_t usec;
+
+	sd_event_now(d->event, CLOCK_MONOTONIC, &usec);
+	sd_event_source_set_time(d->expiry, usec + wait_us);
+	sd_event_source_set_enabled(d->expiry, SD_EVENT_ONESHOT);
+}
+
+static int on_sweep(sd_event_source *source, uint64_t usec, void *ctx)
+{
+	struct ecs_daemon *d = ctx;
+	struct sweep sweep = {d->dp, ecs_clock_ns()};
+	int r = ecs_datapath_nat_walk(d->dp, &d->expiry_cursor, STEP_ENTRIES, is_over, &sweep);
+
+	(void)source, (void)usec;
+	if (r < 0) {
+		ecs_debug("flows: %s", strerror(-r));
+		d->expiry_cursor = (struct ecs_nat_cursor){.done = true};
+	}
+	if (!d->expiry_cursor.done)
+		arm(d, 0);
+	else if (ecs_datapath_nat_used(d->dp, 0))
+		arm(d, SWEEP_S * 1000000ull);
+	return 0;
+}
+
+void ecs_expiry_wake(struct ecs_daemon *d)
+{
+	int enabled = SD_EVENT_OFF;
+
+	if (d->expiry && sd_event_source_get_enabled(d->expiry, &enabled) == 0)
+		arm(d, SWEEP_S * 1000000ull);
+}
+
+int ecs_expiry_open(struct ecs_daemon *d)
+{
+	int r = sd_event_add_time(d->event, &d->expiry, CLOCK_MONOTONIC, 0, 0, on_sweep, d);
+
+	return r < 0 ? r : sd_event_source_set_enabled(d->expiry, SD_EVENT_ONESHOT);
+}
+
+/* --- eviction ---------------------------------------------------------------------------- */
+
+struct candidate {
+	struct ecs_nat_key key;
+	struct ecs_nat_flow flow;
+	uint64_t worth; /* what goes first is worth least */
+};
+
+struct candidates {
+	struct candidate *list;
+	size_t count, room;
+};
+
+/* What a flow is worth before its age counts: an established connection cannot begin again
+ * where it was, a question that nobody answered hardly matters. */
+static unsigned int rank(const struct ecs_nat_key *key, const struct ecs_nat_flow *flow)
+{
+	switch (flow->state) {
+	case ECS_NAT_CLOSED:
+		return 0;
+	case ECS_NAT_NEW:
+		return 1;
+	case ECS_NAT_CLOSING:
+		return 2;
+	default:
+		return key->proto == IPPROTO_TCP ? 4 : 3;
+	}
+}
+
+static bool note_candidate(const struct ecs_nat_key *key, const struct ecs_nat_flow *flow,
+			   void *ctx)
+{
+	struct candidates *candidates = ctx;
+
+	if ((flow->flags & ECS_NAT_ORIGIN) && candidates->count < candidates->room)
+		candidates->list[candidates->count++] = (struct candidate){
+			*key, *flow, (uint64_t)rank(key, flow) << 60 | flow->seen_ns >> 4};
+	return false;
+}
+
+static int compare_worth(const void *a, const void *b)
+{
+	uint64_t x = ((const struct candidate *)a)->worth;
+	uint64_t y = ((const struct candidate *)b)->worth;
+
+	return (x > y) - (x < y);
+}
+
+void ecs_expiry_evict(struct ecs_daemon *d)
+{
+	uint32_t size = ecs_datapath_nat_size(d->dp), used = ecs_datapath_nat_used(d->dp, 0);
+	struct candidates candidates = {.room = used + used / 8};
+	struct sweep sweep = {d->dp, ecs_clock_ns()};
+	struct ecs_nat_cursor cursor = {};
+	uint32_t goal = size - size / 4, ended = 0;
+
+	if (used <= goal)
+		return;
+	ecs_datapath_nat_walk(d->dp, &cursor, UINT32_MAX, is_over, &sweep);
+	used = ecs_datapath_nat_used(d->dp, 0);
+	candidates.list = calloc(candidates.room, sizeof(*candidates.list));
+	if (used > goal && candidates.list) {
+		cursor = (struct ecs_nat_cursor){};
+		ecs_datapath_nat_walk(d->dp, &cursor, UINT32_MAX, note_candidate, &candidates);
+		qsort(candidates.list, candidates.count, sizeof(*candidates.list), compare_worth);
+		for (size_t i = 0; i < candidates.count && used - ended > goal; i++)
+			ended += ecs_datapath_nat_del(d->dp, &candidates.list[i].key,
+						      &candidates.list[i].flow);
+	}
+	free(candidates.list);
+	ecs_debug("flows: %u of %u were in use, %u had to go", used, size, ended);
+}
