@@ -123,6 +123,8 @@ int bt_sock(uint32_t ifindex, uint16_t proto);
 void bt_send(int sock, const struct bt_frame *frame);
 /** bt_expect - the next test frame on a socket; fails the test after a deadline. */
 void bt_expect(int sock, struct bt_frame *out);
+/** bt_expect_after - the same on a socket of one protocol on the uplink, with the frame's tag. */
+void bt_expect_after(int sock, struct bt_frame *out);
 /** bt_expect_host - the next test frame that the host's stack gets, with its tag. */
 void bt_expect_host(struct bt *bt, struct bt_frame *out);
 /** bt_expect_none - no test frame comes within a short time. */

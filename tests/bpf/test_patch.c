@@ -181,6 +181,33 @@ static void uplink_may_be_an_end(void **state)
 	assert_int_equal(bt_fdb_used(bt, 0), 0);
 }
 
+/* Else the network of the uplink would take it for the host's own. */
+static void patched_frame_out_of_an_uplink_is_the_wires_alone(void **state)
+{
+	struct bt *bt = *state;
+	int sock = bt_sock(bt->end[0].ifindex, BT_PROTO);
+	struct bt_frame got;
+
+	bt_network(bt, BT_NETWORK);
+	bt_vm(bt, 2, BT_NETWORK, 0);
+	bt_uplink(bt, BT_NETWORK, 0, 0);
+	bt_patch(bt, 0, BT_LAN);
+	for (int addressed = 0; addressed < 2; addressed++) {
+		send_from(bt->end[0].far_sock, bt_broadcast, bt->end[0].far_mac, -1);
+		bt_expect(LAN(bt).far_sock, &got);
+		bt_expect(bt->tap_sock, &got);
+		assert_int_equal(got.mark, 0);
+		bt_expect_none(bt->end[2].far_sock);
+		if (addressed) {
+			bt_expect(sock, &got);
+			assert_int_equal(got.mark, 0);
+		}
+		add_flags(bt, 0, ECS_PORT_ADDRESSED);
+	}
+	assert_int_equal(bt_fdb_used(bt, 0), 0);
+	close(sock);
+}
+
 static void vlan_network_wins_over_the_uplinks_patch(void **state)
 {
 	struct bt *bt = *state;
@@ -212,6 +239,7 @@ int main(void)
 		BT_TEST(hostile_source_does_not_pass_a_patch),
 		BT_TEST(host_with_an_address_hears_its_own_and_what_all_hear),
 		BT_TEST(uplink_may_be_an_end),
+		BT_TEST(patched_frame_out_of_an_uplink_is_the_wires_alone),
 		BT_TEST(vlan_network_wins_over_the_uplinks_patch),
 	};
 

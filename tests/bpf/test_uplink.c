@@ -221,6 +221,22 @@ static void second_address_of_the_host_is_learned_and_may_move_to_the_wire(void 
 	expect_at(bt, WIRE);
 }
 
+static void address_may_move_from_the_wire_to_the_host(void **state)
+{
+	struct bt *bt = *state;
+	struct ecs_fdb_entry entry;
+
+	switch_with_uplink(bt);
+	send_from(LAN(bt).far_sock, LAN(bt).mac, bt_nobody);
+	expect_at(bt, HOST);
+	send_from(bt->host_sock, bt_broadcast, bt_nobody);
+	expect_at(bt, VM0 | VM1 | WIRE);
+	bt_fdb_get(bt, BT_NETWORK, bt_nobody, &entry);
+	assert_int_equal(entry.flags, ECS_FDB_HOST);
+	send_from(bt->end[0].far_sock, bt_nobody, bt->end[0].far_mac);
+	expect_at(bt, HOST);
+}
+
 static void hosts_address_on_the_wire_does_not_move_it(void **state)
 {
 	struct bt *bt = *state;
@@ -266,6 +282,7 @@ int main(void)
 		BT_TEST(host_broadcast_reaches_vms_and_wire),
 		BT_TEST(link_local_multicast_stays_between_wire_and_host),
 		BT_TEST(second_address_of_the_host_is_learned_and_may_move_to_the_wire),
+		BT_TEST(address_may_move_from_the_wire_to_the_host),
 		BT_TEST(hosts_address_on_the_wire_does_not_move_it),
 		BT_TEST(uplink_without_a_network_is_untouched),
 	};

@@ -4,6 +4,7 @@
 #include "bpf_test.h"
 
 #include <linux/if_ether.h>
+#include <unistd.h>
 
 #include "kernel/ecswitch.skel.h"
 
@@ -196,6 +197,40 @@ static void two_networks_of_one_uplink_stay_apart(void **state)
 	bt_expect_none(bt->end[2].far_sock);
 }
 
+static void tagged_frame_is_not_the_untagged_networks(void **state)
+{
+	struct bt *bt = *state;
+
+	bt_network(bt, BT_NETWORK);
+	bt_vm(bt, 0, BT_NETWORK, 0);
+	bt_uplink(bt, BT_NETWORK, 0, 0);
+	send_from(LAN(bt).far_sock, bt_broadcast, LAN(bt).far_mac, 20);
+	expect_tag(bt, bt->host_sock, 20);
+	expect_none(bt);
+	assert_int_equal(bt_fdb_used(bt, 0), 0);
+}
+
+/* The kernel takes the outer tag off before it finds the inner one cut. */
+static void frame_whose_inner_tag_is_cut_reaches_the_host_alone_and_whole(void **state)
+{
+	struct bt *bt = *state;
+	int sock = bt_sock(LAN(bt).ifindex, ETH_P_8021Q);
+	struct bt_frame frame;
+
+	switch_with_vlan(bt);
+	bt_build(&frame, bt_broadcast, LAN(bt).far_mac, TCI);
+	memcpy(frame.data + 16, "\x81\x00\x00\x07", 4);
+	frame.len = 20;
+	bt_send(LAN(bt).far_sock, &frame);
+	bt_expect_after(sock, &frame);
+	assert_true(frame.tagged);
+	assert_int_equal(frame.tci, TCI);
+	assert_int_equal(frame.len, 16);
+	expect_none(bt);
+	assert_int_equal(bt_drops(bt, BT_UPLINK_SLOT, ECS_DROP_VLAN), 1);
+	close(sock);
+}
+
 /* VID 0 says priority, not VLAN: the frame belongs to the untagged network. */
 static void priority_tag_on_the_wire_is_the_untagged_networks(void **state)
 {
@@ -223,6 +258,8 @@ int main(void)
 		BT_TEST(other_vlans_and_untagged_frames_are_the_hosts),
 		BT_TEST(provider_tag_is_the_hosts),
 		BT_TEST(two_networks_of_one_uplink_stay_apart),
+		BT_TEST(tagged_frame_is_not_the_untagged_networks),
+		BT_TEST(frame_whose_inner_tag_is_cut_reaches_the_host_alone_and_whole),
 		BT_TEST(priority_tag_on_the_wire_is_the_untagged_networks),
 	};
 
