@@ -26,7 +26,7 @@ static __always_inline enum ecs_drop ecs_output_check(struct __sk_buff *skb,
 						      const struct ecs_pkt *pkt,
 						      const struct ecs_port *out, __u32 ifindex)
 {
-	if (!skb->gso_size && pkt->l3_len <= out->mtu)
+	if (pkt->l3_len <= out->mtu) /* then each GSO segment fits, too */
 		return ECS_DROP_NONE;
 	return mtu_ask(skb, pkt->l3_len, ifindex);
 }
@@ -58,12 +58,12 @@ static __noinline int ecs_output_copy(struct __sk_buff *skb, const struct ecs_pk
 }
 
 /* A port that was down when the daemon last looked. The daemon may be gone and the port up
- * again, so the frame is tried all the same, in the way that tells how it went. TCX, on which
- * uplinks' programs hang, takes TC_ACT_STOLEN for "next". */
+ * again, so a copy is tried all the same, which tells how it went. Return: TC_ACT_STOLEN if the
+ * copy did it, and the frame is left over. */
 static __noinline int output_doubtful(struct __sk_buff *skb, const struct ecs_pkt *pkt, __u64 flags)
 {
 	if (ecs_output_copy(skb, pkt, pkt->out, pkt->out_ifindex, flags))
-		return pkt->hook == ECS_FROM_VM ? TC_ACT_STOLEN : TC_ACT_SHOT;
+		return TC_ACT_STOLEN;
 	if (pkt->flooded && !pkt->reached)
 		ecs_count_drop(pkt, ECS_DROP_NO_RECEIVER);
 	return TC_ACT_SHOT;
@@ -77,7 +77,7 @@ static __noinline int output_doubtful(struct __sk_buff *skb, const struct ecs_pk
  * packet type that its first link gave it, and 6.16 and later make it PACKET_HOST. Right for
  * an address that is known to be there, wrong for any other. Egress hooks may not use it.
  *
- * Return: TC_ACT_*.
+ * Return: TC_ACT_REDIRECT or SHOT; STOLEN if a copy went, and the caller has the frame left.
  */
 static __always_inline int ecs_output_redirect(struct __sk_buff *skb, struct ecs_pkt *pkt,
 					       __u64 flags)

@@ -64,8 +64,25 @@ static __noinline int emit_neighbour(struct __sk_buff *skb, struct ecs_pkt *pkt)
 	return bpf_redirect_neigh(pkt->out_ifindex, &next, sizeof(next), 0);
 }
 
+/* A copy went to a port that the daemon thinks is down; this is the original. TCX, on which an
+ * uplink's programs may hang, takes TC_ACT_STOLEN for "next". And what the host sends must not
+ * look dropped: its TCP would not believe the acknowledgement. It goes on to the wire, as if the
+ * address were not known. */
+static __noinline int emit_leftover(struct __sk_buff *skb, struct ecs_pkt *pkt)
+{
+	if (pkt->hook == ECS_FROM_VM)
+		return TC_ACT_STOLEN;
+	if (pkt->hook == ECS_FROM_UPLINK)
+		return TC_ACT_SHOT;
+	if (pkt->vlan_proto_be && !pkt->tagged && ecs_vlan_retag(skb, pkt))
+		return emit_drop(pkt, ECS_DROP_VLAN);
+	return TC_ACT_UNSPEC;
+}
+
 static __always_inline int emit_forward(struct __sk_buff *skb, struct ecs_pkt *pkt)
 {
+	int verdict;
+
 	if (pkt->via == ECS_VIA_WIRE || pkt->via == ECS_VIA_HOST)
 		return emit_uplink(skb, pkt);
 	if (pkt->via == ECS_VIA_ANSWER)
@@ -76,7 +93,8 @@ static __always_inline int emit_forward(struct __sk_buff *skb, struct ecs_pkt *p
 	} else if (pkt->tagged && ecs_vlan_untag(skb, pkt)) {
 		return emit_drop(pkt, ECS_DROP_VLAN);
 	}
-	return ecs_output_redirect(skb, pkt, 0);
+	verdict = ecs_output_redirect(skb, pkt, 0);
+	return verdict == TC_ACT_STOLEN ? emit_leftover(skb, pkt) : verdict;
 }
 
 /* A patch whose near end the host uses too. */

@@ -208,6 +208,21 @@ static void patched_frame_out_of_an_uplink_is_the_wires_alone(void **state)
 	close(sock);
 }
 
+static void host_reaches_vms_though_its_uplink_is_patched(void **state)
+{
+	struct bt *bt = *state;
+	struct bt_frame got;
+
+	bt_network(bt, BT_NETWORK);
+	bt_vm(bt, 2, BT_NETWORK, 0);
+	bt_uplink(bt, BT_NETWORK, 0, 0);
+	bt_patch(bt, BT_LAN, 0);
+	send_from(bt->host_sock, bt_broadcast, LAN(bt).mac, -1);
+	bt_expect(bt->end[2].far_sock, &got);
+	bt_expect(LAN(bt).far_sock, &got);
+	bt_expect_none(bt->end[0].far_sock);
+}
+
 static void vlan_network_wins_over_the_uplinks_patch(void **state)
 {
 	struct bt *bt = *state;
@@ -240,6 +255,7 @@ int main(void)
 		BT_TEST(host_with_an_address_hears_its_own_and_what_all_hear),
 		BT_TEST(uplink_may_be_an_end),
 		BT_TEST(patched_frame_out_of_an_uplink_is_the_wires_alone),
+		BT_TEST(host_reaches_vms_though_its_uplink_is_patched),
 		BT_TEST(vlan_network_wins_over_the_uplinks_patch),
 	};
 

@@ -249,6 +249,33 @@ static void hosts_address_on_the_wire_does_not_move_it(void **state)
 	assert_int_equal(entry.flags, ECS_FDB_STATIC | ECS_FDB_HOST);
 }
 
+static void multicast_source_on_the_wire_is_not_learned(void **state)
+{
+	struct bt *bt = *state;
+	const uint8_t group[6] = {1, 0, 0x5e, 0, 0, 1};
+
+	switch_with_uplink(bt);
+	send_from(LAN(bt).far_sock, LAN(bt).mac, group);
+	expect_at(bt, HOST);
+	assert_int_equal(bt_fdb_used(bt, 0), 0);
+}
+
+static void uplink_with_a_stale_down_hint_loses_nothing(void **state)
+{
+	struct bt *bt = *state;
+
+	switch_with_uplink(bt);
+	bt_uplink(bt, BT_NETWORK, 0, ECS_PORT_PEER | ECS_PORT_DOWN);
+	send_from(bt->end[0].far_sock, LAN(bt).mac, bt->end[0].far_mac);
+	expect_at(bt, HOST);
+	bt_fdb_set(bt, BT_NETWORK, LAN(bt).far_mac, LAN(bt).ifindex, 0);
+	send_from(bt->end[0].far_sock, LAN(bt).far_mac, bt->end[0].far_mac);
+	expect_at(bt, WIRE);
+	send_from(bt->end[0].far_sock, bt_broadcast, bt->end[0].far_mac);
+	expect_at(bt, VM1 | WIRE | HOST);
+	assert_int_equal(bt_drops_total(bt), 0);
+}
+
 static void uplink_without_a_network_is_untouched(void **state)
 {
 	struct bt *bt = *state;
@@ -284,6 +311,8 @@ int main(void)
 		BT_TEST(second_address_of_the_host_is_learned_and_may_move_to_the_wire),
 		BT_TEST(address_may_move_from_the_wire_to_the_host),
 		BT_TEST(hosts_address_on_the_wire_does_not_move_it),
+		BT_TEST(multicast_source_on_the_wire_is_not_learned),
+		BT_TEST(uplink_with_a_stale_down_hint_loses_nothing),
 		BT_TEST(uplink_without_a_network_is_untouched),
 	};
 

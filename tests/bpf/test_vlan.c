@@ -231,6 +231,24 @@ static void frame_whose_inner_tag_is_cut_reaches_the_host_alone_and_whole(void *
 	close(sock);
 }
 
+/* The host's socket must not see a drop: its TCP would take the answer for a forgery. */
+static void host_frame_to_a_port_with_a_stale_down_hint_is_sent(void **state)
+{
+	struct bt *bt = *state;
+
+	switch_with_vlan(bt);
+	bt_vm(bt, 0, BT_NETWORK, ECS_PORT_DOWN);
+	bt_fdb_set(bt, BT_NETWORK, bt->end[0].far_mac, bt->end[0].ifindex, 0);
+	send_from(bt->tap_sock, bt->end[0].far_mac, LAN(bt).mac, TCI);
+	expect_tag(bt, bt->end[0].far_sock, -1);
+	expect_tag(bt, LAN(bt).far_sock, TCI);
+	expect_none(bt);
+	send_from(LAN(bt).far_sock, bt->end[0].far_mac, LAN(bt).far_mac, TCI);
+	expect_tag(bt, bt->end[0].far_sock, -1);
+	expect_none(bt);
+	assert_int_equal(bt_drops_total(bt), 0);
+}
+
 /* VID 0 says priority, not VLAN: the frame belongs to the untagged network. */
 static void priority_tag_on_the_wire_is_the_untagged_networks(void **state)
 {
@@ -260,6 +278,7 @@ int main(void)
 		BT_TEST(two_networks_of_one_uplink_stay_apart),
 		BT_TEST(tagged_frame_is_not_the_untagged_networks),
 		BT_TEST(frame_whose_inner_tag_is_cut_reaches_the_host_alone_and_whole),
+		BT_TEST(host_frame_to_a_port_with_a_stale_down_hint_is_sent),
 		BT_TEST(priority_tag_on_the_wire_is_the_untagged_networks),
 	};
 
