@@ -343,18 +343,18 @@ static void run_clsact_adds(const struct ecs_applier *a, struct ecs_plan *plan,
 /* The filters of a link whose clsact could not be had would only repeat its error. */
 static void inherit_failure(struct ecs_plan *plan)
 {
-	int result = 0;
-	uint32_t ifindex = 0;
+	const struct ecs_op *clsact = NULL;
 
 	for (size_t i = 0; i < plan->count; i++) {
 		struct ecs_op *op = &plan->ops[i];
 
-		if (op->verb == ECS_OP_CLSACT_ADD) {
-			result = op->result;
-			ifindex = op->ifindex;
-		} else if (op->verb == ECS_OP_FILTER_SET && op->ifindex == ifindex && result < 0) {
-			op->result = result;
-		}
+		if (op->verb == ECS_OP_CLSACT_ADD)
+			clsact = op;
+		if (op->verb != ECS_OP_FILTER_SET || !clsact || op->ifindex != clsact->ifindex ||
+		    clsact->result >= 0)
+			continue;
+		op->result = clsact->result;
+		memcpy(op->text, clsact->text, sizeof(op->text));
 	}
 }
 

@@ -107,26 +107,34 @@ static bool may_wait(const struct ecs_waiting *waiting)
 	return !waiting->manual || (waiting->role == ECS_ROLE_NONE && !waiting->ifindex);
 }
 
+/* @command names the link; without one, the change costs somebody else his place. */
+static int refuse_one(const struct ecs_waiting *waiting, const json_t *command, const char *script,
+		      struct ecs_err *err)
+{
+	const char *remedy = "";
+	char text[256];
+
+	if (!waiting->ifindex)
+		remedy = waiting->role == ECS_ROLE_UPLINK ? "; see ip link for the names"
+							  : "; create it first, or add a match, "
+							    "which adopts it when it appears";
+	snprintf(text, sizeof(text), "%s%s \"%s\": %s%s", command ? "" : "it would displace ",
+		 waiting->role == ECS_ROLE_UPLINK ? "uplink" : "link", waiting->name,
+		 waiting->reason, remedy);
+	return fail_at(err, -ENODEV, script, command, text);
+}
+
 static int refuse_waiting(struct ecs_daemon *d, const struct ecs_state *want, json_t *commands,
 			  const char *script, struct ecs_err *err)
 {
 	for (size_t i = 0; i < want->waiting_count; i++) {
 		const struct ecs_waiting *waiting = &want->waiting[i];
 		const json_t *command = command_naming(commands, waiting->name);
-		char text[256];
+		bool before = waits_already(&d->have, waiting);
 
-		if (may_wait(waiting) || !command || (!script && waits_already(&d->have, waiting)))
+		if (may_wait(waiting) || (before && (!script || !command)))
 			continue;
-		snprintf(text, sizeof(text), "%s \"%s\": %s%s",
-			 waiting->role == ECS_ROLE_UPLINK ? "uplink"
-			 : waiting->role == ECS_ROLE_HOST ? "gateway"
-							  : "link",
-			 waiting->name, waiting->reason,
-			 waiting->ifindex		    ? ""
-			 : waiting->role == ECS_ROLE_UPLINK ? "; see ip link for the names"
-							    : "; create it first, or add a match, "
-							      "which adopts it when it appears");
-		return fail_at(err, -ENODEV, script, command, text);
+		return refuse_one(waiting, command, script, err);
 	}
 	return 0;
 }
