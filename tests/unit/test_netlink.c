@@ -125,6 +125,9 @@ static void interrupted_list_is_started_again_until_it_is_whole(void **state)
 	pthread_t thread;
 	int failed = 0;
 
+	/* On one CPU the changes fall into every list, and no number of new starts helps. */
+	if (sysconf(_SC_NPROCESSORS_ONLN) < 2)
+		skip();
 	many_veths(200);
 	churning = true;
 	assert_int_equal(pthread_create(&thread, NULL, churn, NULL), 0);
