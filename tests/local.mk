@@ -9,6 +9,7 @@ include tests/unit/cli.mk
 include tests/unit/daemon.mk
 include tests/unit/netlink.mk
 include tests/fuzz/fuzz.mk
+include tests/vm/vm.mk
 
 test_tools = \
 	tests/lib/frame \

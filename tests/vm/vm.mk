@@ -1,0 +1,8 @@
+# SPDX-License-Identifier: Apache-2.0
+# The virtual machines of the tests; scripts/check runs them.
+EXTRA_DIST += \
+	tests/vm/fetch.bash \
+	tests/vm/image.bash \
+	tests/vm/init \
+	tests/vm/run \
+	tests/vm/smoke.sh
