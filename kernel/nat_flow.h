@@ -9,8 +9,6 @@
 #include "maps.h"
 #include "nat_pkt.h"
 
-#define NAT_NS_PER_S 1000000000ull
-
 static __always_inline struct ecs_nat_flow *nat_find(const struct ecs_nat_key *key)
 {
 	return bpf_map_lookup_elem(&ecs_nat_flows, key);
@@ -60,21 +58,16 @@ static __noinline void nat_delete(const struct ecs_nat_key *key, const struct ec
 		nat_delete_entry(&other, other_flags, slot);
 }
 
-static __always_inline int nat_idle(const struct ecs_nat_flow *flow, __u64 now)
-{
-	return now > flow->seen_ns + flow->timeout_s * NAT_NS_PER_S;
-}
-
 /* A flow lives as long as one of its directions does. */
 static __noinline int nat_expired(const struct ecs_nat_key *key, const struct ecs_nat_flow *flow,
 				  __u64 now)
 {
 	struct ecs_nat_flow *other;
 
-	if (!nat_idle(flow, now))
+	if (!ecs_nat_idle(flow, now))
 		return 0;
 	other = nat_other(flow, key->proto);
-	return !other || nat_idle(other, now);
+	return !other || ecs_nat_idle(other, now);
 }
 
 static __always_inline void nat_set_state(struct ecs_nat_flow *flow, __u8 proto, __u8 state)
@@ -88,11 +81,21 @@ static __always_inline void nat_set_state(struct ecs_nat_flow *flow, __u8 proto,
 		flow->timeout_s = net->nat_timeout_s[timer];
 }
 
-/* Where the VM is now, from a packet that it sent: answers go there. */
-static __always_inline void nat_teach_mac(const struct ecs_frame *pkt, struct ecs_nat_flow *other)
+/* Answers go to where the VM is now, as its own packets tell. */
+static __always_inline int nat_mac_same(const struct ecs_frame *pkt,
+					const struct ecs_nat_flow *flow)
 {
-	if (pkt->hook == ECS_FROM_VM && other->scope == pkt->src.network)
-		__builtin_memcpy(other->dst_mac, pkt->src.mac, sizeof(other->dst_mac));
+	return pkt->hook != ECS_FROM_VM ||
+	       ecs_mac_word(flow->from_mac) == ecs_mac_word(pkt->src.mac);
+}
+
+static __always_inline void nat_teach_mac(const struct ecs_frame *pkt, struct ecs_nat_flow *flow,
+					  struct ecs_nat_flow *other)
+{
+	if (pkt->hook != ECS_FROM_VM)
+		return;
+	__builtin_memcpy(flow->from_mac, pkt->src.mac, sizeof(flow->from_mac));
+	__builtin_memcpy(other->to_mac, pkt->src.mac, sizeof(other->to_mac));
 }
 
 /* RFC 5382 REQ-5: established is what both sides have acknowledged; a port scan never gets
@@ -123,17 +126,16 @@ static __always_inline __u8 nat_tcp_state(struct ecs_nat_flow *flow, struct ecs_
 	return ECS_NAT_NEW;
 }
 
-/* Once a second and flow, and whenever the packet may change the state. */
-static __noinline void nat_touch(const struct ecs_frame *pkt, const struct nat_pkt *np,
-				 struct ecs_nat_flow *flow)
+/* The packet may change the flow's state, or tells that the VM has another MAC. */
+static __noinline void nat_step(const struct ecs_frame *pkt, const struct nat_pkt *np,
+				struct ecs_nat_flow *flow)
 {
 	__u8 proto = np->key.proto, state = flow->state;
 	struct ecs_nat_flow *other = nat_other(flow, proto);
 
-	flow->seen_ns = np->now;
 	if (!other)
 		return;
-	nat_teach_mac(pkt, other);
+	nat_teach_mac(pkt, flow, other);
 	if (proto == IPPROTO_TCP)
 		state = nat_later_fragment(np) ? state : nat_tcp_state(flow, other, np->tcp_flags);
 	else if (!(flow->flags & ECS_NAT_ORIGIN))
@@ -144,15 +146,15 @@ static __noinline void nat_touch(const struct ecs_frame *pkt, const struct nat_p
 		nat_set_state(other, proto, state);
 }
 
-/* Nothing to note but the packet: the same second, and no step of the state. */
-static __always_inline int nat_steady(const struct nat_pkt *np, const struct ecs_nat_flow *flow)
+static __always_inline int nat_steady(const struct ecs_frame *pkt, const struct nat_pkt *np,
+				      const struct ecs_nat_flow *flow)
 {
-	if (np->now - flow->seen_ns >= NAT_NS_PER_S)
-		return 0;
 	if (np->tcp_flags & (NAT_TCP_SYN | NAT_TCP_FIN | NAT_TCP_RST))
 		return 0;
-	return flow->state != ECS_NAT_NEW ||
-	       (np->key.proto != IPPROTO_TCP && (flow->flags & ECS_NAT_ORIGIN));
+	if (flow->state == ECS_NAT_NEW &&
+	    (np->key.proto == IPPROTO_TCP || !(flow->flags & ECS_NAT_ORIGIN)))
+		return 0;
+	return nat_mac_same(pkt, flow);
 }
 
 /**
@@ -164,8 +166,7 @@ static __always_inline struct ecs_nat_flow *nat_live(const struct nat_pkt *np)
 {
 	struct ecs_nat_flow *flow = nat_find(&np->key);
 
-	if (!flow || np->now - flow->seen_ns < NAT_NS_PER_S ||
-	    !nat_expired(&np->key, flow, np->now))
+	if (!flow || np->tick == flow->seen || !nat_expired(&np->key, flow, np->now))
 		return flow;
 	nat_delete(&np->key, flow);
 	return 0;
@@ -177,8 +178,10 @@ static __always_inline void nat_account(const struct ecs_frame *pkt, const struc
 {
 	flow->packets++;
 	flow->bytes += pkt->l3_len;
-	if (!nat_steady(np, flow))
-		nat_touch(pkt, np, flow);
+	if (flow->seen != np->tick)
+		flow->seen = np->tick;
+	if (!nat_steady(pkt, np, flow))
+		nat_step(pkt, np, flow);
 }
 
 #endif

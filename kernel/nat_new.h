@@ -12,12 +12,11 @@
 #define NAT_PROBES 512	     /* ports that are tried before there is none */
 #define NAT_PROBES_CLOSED 16 /* from here on a closed flow's port is as good as a free one */
 #define NAT_EEXIST 17
-#define NAT_TELL_NS NAT_NS_PER_S
-#define NAT_TELL_FULL_NS (NAT_NS_PER_S / 10)
+#define NAT_TELL_NS 1000000000ull
+#define NAT_TELL_FULL_NS (NAT_TELL_NS / 10)
 
 /* What the first packet should look like behind us. */
 struct nat_want {
-	struct nat_macs macs; /* of the next hop, if known */
 	__be32 src_be;
 	__be32 dst_be;
 	__be16 dport_be;
@@ -212,8 +211,8 @@ static __always_inline void nat_fill(const struct ecs_frame *pkt, const struct n
 				     const struct nat_want *want, struct ecs_nat_flow *flow)
 {
 	flow->state = ECS_NAT_NEW;
-	flow->seen_ns = np->now;
-	flow->created_ns = np->now;
+	flow->seen = np->tick;
+	flow->created = np->tick;
 	flow->network = want->network;
 	flow->slot = np->in ? np->in->slot : 0;
 	nat_set_state(flow, np->key.proto, ECS_NAT_NEW);
@@ -235,7 +234,7 @@ static __always_inline void nat_fill_back(const struct ecs_frame *pkt, const str
 	probe->entry->flags = want->flags & ~ECS_NAT_ORIGIN;
 	nat_fill(pkt, np, want, probe->entry);
 	if (pkt->hook == ECS_FROM_VM)
-		__builtin_memcpy(probe->entry->dst_mac, pkt->src.mac, sizeof(pkt->src.mac));
+		__builtin_memcpy(probe->entry->to_mac, pkt->src.mac, sizeof(pkt->src.mac));
 }
 
 /* The port is ours; now the way there. Another CPU may have been faster with the same flow. */
@@ -254,6 +253,8 @@ static __noinline struct ecs_nat_flow *nat_enter(const struct ecs_frame *pkt,
 	entry->scope = want->scope;
 	entry->flags = want->flags;
 	nat_fill(pkt, np, want, entry);
+	if (pkt->hook == ECS_FROM_VM)
+		__builtin_memcpy(entry->from_mac, pkt->src.mac, sizeof(entry->from_mac));
 	err = bpf_map_update_elem(&ecs_nat_flows, &np->key, entry, BPF_NOEXIST);
 	if (err) {
 		bpf_map_delete_elem(&ecs_nat_flows, &probe->back);

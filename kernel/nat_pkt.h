@@ -47,6 +47,11 @@ enum nat_kind {
 	NAT_MALFORMED,
 };
 
+struct nat_macs {
+	__u8 dst[6];
+	__u8 src[6];
+} __attribute__((aligned(4)));
+
 struct nat_pkt {
 	const struct ecs_port *in;
 	const struct ecs_network *net; /* of the VM, or bridged onto the uplink; may be NULL */
@@ -54,6 +59,8 @@ struct nat_pkt {
 	struct ecs_nat_key key; /* of the flow's entry for this packet */
 	__be32 src_be;		/* of the outer header */
 	__be32 dst_be;
+	struct nat_macs macs; /* for the next link; set unless the neighbour code sends it */
+	__u32 tick;
 	__u64 now;
 	__u16 ttl_proto; /* as in memory */
 	__u16 check;
@@ -66,7 +73,9 @@ struct nat_pkt {
 	__u8 kind; /* enum nat_kind */
 	__u8 inner_ihl;
 	__u8 ttl;
-	__u8 lost; /* a later fragment whose first is not known */
+	__u8 unsummed; /* UDP without a checksum */
+	__u8 routed;   /* nat_route() has already said where to */
+	__u8 lost;     /* a later fragment whose first is not known */
 };
 
 /* As ecs_drop(). */
@@ -75,11 +84,6 @@ static __always_inline enum ecs_verdict nat_drop(struct ecs_frame *pkt, enum ecs
 	pkt->reason = reason;
 	return ECS_DROP;
 }
-
-struct nat_macs {
-	__u8 dst[6];
-	__u8 src[6];
-} __attribute__((aligned(4)));
 
 static __always_inline __u32 nat_l4(const struct nat_pkt *np)
 {
@@ -172,6 +176,7 @@ static __always_inline int nat_parse_l4(struct __sk_buff *skb, struct nat_pkt *n
 	np->key.sport_be = udp->source;
 	np->key.dport_be = udp->dest;
 	if (np->key.proto == IPPROTO_UDP) {
+		np->unsummed = !udp->check;
 		if (bpf_ntohs(udp->len) < sizeof(*udp) && !skb->gso_size)
 			return NAT_MALFORMED;
 		return !np->frag && bpf_ntohs(udp->len) > payload ? NAT_MALFORMED : NAT_PLAIN;
@@ -221,7 +226,7 @@ static __noinline int nat_parse(struct __sk_buff *skb, const struct ecs_frame *p
 	void *data = (void *)(long)skb->data;
 	void *end = (void *)(long)skb->data_end;
 
-	if (data + NAT_HEADERS > end) {
+	if (data + NAT_HEADERS > end && end - data < skb->len) {
 		bpf_skb_pull_data(skb, skb->len < NAT_HEADERS ? skb->len : NAT_HEADERS);
 		data = (void *)(long)skb->data;
 		end = (void *)(long)skb->data_end;

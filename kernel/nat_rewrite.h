@@ -52,37 +52,24 @@ static __always_inline void nat_diffs(struct nat_diffs *diffs, const struct ecs_
 					  nat_diff(key->dport_be, flow->dport_be));
 }
 
-static __always_inline long nat_write_udp_tcp(struct __sk_buff *skb, const struct nat_pkt *np,
-					      const struct ecs_nat_flow *flow,
-					      const struct nat_diffs *diffs)
+/* The L4 checksum alone; the ports follow when no helper moves the packet any more. */
+static __always_inline long nat_write_l4_check(struct __sk_buff *skb, const struct nat_pkt *np,
+					       const struct nat_diffs *diffs)
 {
 	int tcp = np->key.proto == IPPROTO_TCP;
-	__u32 at = nat_l4(np),
-	      check = at + (tcp ? offsetof(struct tcphdr, check) : offsetof(struct udphdr, check));
+	__u32 at = nat_l4(np) +
+		   (tcp ? offsetof(struct tcphdr, check) : offsetof(struct udphdr, check));
 	__u64 flags = tcp ? 0 : BPF_F_MARK_MANGLED_0;
-	long err;
+	long err = 0;
 
-	err = bpf_l4_csum_replace(skb, check, 0, diffs->addrs, flags | BPF_F_PSEUDO_HDR);
-	if (!diffs->ports)
-		return err;
-	err = err ?: bpf_l4_csum_replace(skb, check, 0, diffs->ports, flags);
-	return err ?: bpf_skb_store_bytes(skb, at, &flow->sport_be, 4, 0);
-}
-
-static __always_inline long nat_write_echo(struct __sk_buff *skb, const struct nat_pkt *np,
-					   const struct ecs_nat_flow *flow,
-					   const struct nat_diffs *diffs)
-{
-	__be16 id_be = flow->sport_be | flow->dport_be;
-	long err;
-
-	if (!diffs->ports)
+	if (np->key.proto == IPPROTO_ICMP)
+		return bpf_l4_csum_replace(skb, nat_l4(np) + offsetof(struct nat_icmp, check), 0,
+					   diffs->ports, 0);
+	if (np->unsummed)
 		return 0;
-	err = bpf_l4_csum_replace(skb, nat_l4(np) + offsetof(struct nat_icmp, check), 0,
-				  diffs->ports, 0);
-	return err
-		       ?: bpf_skb_store_bytes(skb, nat_l4(np) + offsetof(struct nat_icmp, id_be),
-					      &id_be, sizeof(id_be), 0);
+	if (diffs->ports)
+		err = bpf_l4_csum_replace(skb, at, 0, diffs->ports, flags);
+	return err ?: bpf_l4_csum_replace(skb, at, 0, diffs->addrs, flags | BPF_F_PSEUDO_HDR);
 }
 
 /* The quoted TCP or UDP checksum, if the quote reaches so far. A UDP checksum of 0 is none. */
@@ -164,46 +151,69 @@ static __always_inline __be32 nat_source(const struct nat_pkt *np, const struct 
 	return flow->src_be;
 }
 
-static __always_inline long nat_write_ip(struct __sk_buff *skb, const struct nat_pkt *np,
+static __always_inline void nat_write_ip(struct iphdr *ip, const struct nat_pkt *np,
 					 const struct ecs_nat_flow *flow)
 {
-	struct {
-		__u16 ttl_proto;
-		__u16 check;
-		__be32 src_be;
-		__be32 dst_be;
-	} ip = {
-		.ttl_proto = np->ttl_proto,
-		.src_be = nat_source(np, flow),
-		.dst_be = flow->dst_be,
-	};
-	__u64 diff;
+	__be32 src_be = nat_source(np, flow);
+	__u16 ttl_proto = np->ttl_proto;
+	__u64 diff = nat_diff(np->src_be, src_be) + nat_diff(np->dst_be, flow->dst_be);
 
-	(*(__u8 *)&ip.ttl_proto)--;
-	diff = nat_diff(np->src_be, ip.src_be) + nat_diff(np->dst_be, ip.dst_be);
-	ip.check = nat_check(np->check, nat_fold32(diff + nat_diff(np->ttl_proto, ip.ttl_proto)));
-	return bpf_skb_store_bytes(skb, NAT_L3 + offsetof(struct iphdr, ttl), &ip, sizeof(ip), 0);
+	(*(__u8 *)&ttl_proto)--;
+	diff += nat_diff(np->ttl_proto, ttl_proto);
+	*(__u16 *)&ip->ttl = ttl_proto;
+	ip->check = nat_check(np->check, nat_fold32(diff));
+	ip->saddr = src_be;
+	ip->daddr = flow->dst_be;
+}
+
+/* In place: what a helper would do for each field is once done by the program's entry, which
+ * the kernel has make the head of a cloned packet its own. */
+static __always_inline long nat_write_heads(struct __sk_buff *skb, const struct nat_pkt *np,
+					    const struct ecs_nat_flow *flow, int ports, int macs)
+{
+	void *data = (void *)(long)skb->data;
+	void *end = (void *)(long)skb->data_end;
+	void *l4 = data + NAT_L3 + np->ihl;
+	__u32 *eth = data;
+
+	if (data + NAT_L3 + sizeof(struct iphdr) > end)
+		return -1;
+	nat_write_ip(data + NAT_L3, np, flow);
+	if (macs) {
+		eth[0] = *(__u32 *)&np->macs.dst[0];
+		eth[1] = *(__u32 *)&np->macs.dst[4];
+		eth[2] = *(__u32 *)&np->macs.src[2];
+	}
+	if (!ports)
+		return 0;
+	if (l4 + sizeof(struct nat_icmp) > end)
+		return -1;
+	if (np->key.proto == IPPROTO_ICMP)
+		((struct nat_icmp *)l4)->id_be = flow->sport_be | flow->dport_be;
+	else
+		*(__u32 *)l4 = *(__u32 *)&flow->sport_be;
+	return 0;
 }
 
 /**
  * nat_rewrite - the packet as the far side of the NAT sees it, TTL decremented
+ * @macs: write nat_pkt.macs too
  *
- * The Ethernet addresses are the caller's. Return: 0; -errno, with the packet half changed.
+ * Return: 0; -errno, with the packet half changed.
  */
 static __noinline long nat_rewrite(struct __sk_buff *skb, const struct nat_pkt *np,
-				   const struct ecs_nat_flow *flow)
+				   const struct ecs_nat_flow *flow, int macs)
 {
-	struct nat_diffs diffs;
+	struct nat_diffs diffs = {0};
 	long err = 0;
 
 	if (np->kind == NAT_ERROR) {
 		err = nat_write_quote(skb, np, flow);
 	} else if (!nat_later_fragment(np)) {
 		nat_diffs(&diffs, &np->key, flow);
-		err = np->key.proto == IPPROTO_ICMP ? nat_write_echo(skb, np, flow, &diffs)
-						    : nat_write_udp_tcp(skb, np, flow, &diffs);
+		err = nat_write_l4_check(skb, np, &diffs);
 	}
-	return err ?: nat_write_ip(skb, np, flow);
+	return err ?: nat_write_heads(skb, np, flow, diffs.ports != 0, macs);
 }
 
 #endif

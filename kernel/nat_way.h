@@ -9,7 +9,23 @@
 #include "nat_flow.h"
 
 #define NAT_AF_INET 2
-#define NAT_HOP_NS NAT_NS_PER_S
+#define NAT_HOPS 1024
+
+/* What the host's routes and neighbours said about a destination, good for one tick. By CPU, so
+ * that nobody reads it half written; places are taken by hash, and the last one in has it. */
+struct nat_hop {
+	__be32 dst_be;
+	__u32 uplink;
+	__u32 tick;
+	struct nat_macs macs;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, NAT_HOPS);
+	__type(key, __u32);
+	__type(value, struct nat_hop);
+} ecs_nat_hops SEC(".maps");
 
 /* The kernel's own neighbour code sends the packet, and resolves the address first if it must. */
 static __always_inline enum ecs_verdict nat_by_neighbour(struct ecs_frame *pkt, __u32 ifindex,
@@ -22,12 +38,29 @@ static __always_inline enum ecs_verdict nat_by_neighbour(struct ecs_frame *pkt, 
 	return ECS_FORWARD;
 }
 
-/* Every second one packet goes by the neighbour code, also if the address is known: else the
- * kernel would not notice that the neighbour is in use, and never ask it again. */
-static __always_inline enum ecs_verdict nat_route_found(struct ecs_frame *pkt,
-							const struct nat_pkt *np,
-							const struct bpf_fib_lookup *fib,
-							struct nat_macs *macs, int known)
+static __always_inline struct nat_hop *nat_hop(__be32 dst_be)
+{
+	__u32 place = dst_be * 0x9e3779b1u >> 22;
+
+	_Static_assert(NAT_HOPS == 1 << (32 - 22), "hash to place");
+	return bpf_map_lookup_elem(&ecs_nat_hops, &place);
+}
+
+static __noinline void nat_hop_keep(const struct nat_pkt *np, const struct bpf_fib_lookup *fib)
+{
+	struct nat_hop *hop = nat_hop(np->dst_be);
+
+	if (!hop)
+		return;
+	hop->dst_be = np->dst_be;
+	hop->uplink = fib->ifindex;
+	__builtin_memcpy(hop->macs.dst, fib->dmac, sizeof(hop->macs.dst));
+	__builtin_memcpy(hop->macs.src, fib->smac, sizeof(hop->macs.src));
+	hop->tick = np->tick;
+}
+
+static __always_inline enum ecs_verdict nat_route_found(struct ecs_frame *pkt, struct nat_pkt *np,
+							const struct bpf_fib_lookup *fib)
 {
 	if (fib->ifindex != np->net->nat_uplink)
 		return nat_drop(pkt, ECS_DROP_NAT_NO_ROUTE);
@@ -36,21 +69,11 @@ static __always_inline enum ecs_verdict nat_route_found(struct ecs_frame *pkt,
 		pkt->next_family = fib->family;
 		__builtin_memcpy(pkt->next_be, fib->ipv6_dst, sizeof(pkt->next_be));
 	}
-	if (known) {
-		__builtin_memcpy(macs->dst, fib->dmac, sizeof(macs->dst));
-		__builtin_memcpy(macs->src, fib->smac, sizeof(macs->src));
-	}
 	return ECS_FORWARD;
 }
 
-/**
- * nat_route - the host's route to an outside address, as for a packet from the gateway's link
- * @macs: out, set only if the neighbour is known
- *
- * Addresses of the host itself, and what cannot be reached, are left to its stack: CONTINUE.
- */
-static __noinline enum ecs_verdict nat_route(struct __sk_buff *skb, struct ecs_frame *pkt,
-					     struct nat_pkt *np, struct nat_macs *macs)
+static __noinline enum ecs_verdict nat_route_ask(struct __sk_buff *skb, struct ecs_frame *pkt,
+						 struct nat_pkt *np)
 {
 	struct bpf_fib_lookup fib = {
 		.family = NAT_AF_INET,
@@ -64,15 +87,13 @@ static __noinline enum ecs_verdict nat_route(struct __sk_buff *skb, struct ecs_f
 	if (!np->net)
 		return ECS_CONTINUE;
 	fib.ifindex = np->net->gateway;
-	np->out = ecs_port_find(np->net->nat_uplink);
-	if (!np->out)
-		return nat_drop(pkt, ECS_DROP_NAT_NO_ROUTE);
 	switch (bpf_fib_lookup(skb, &fib, sizeof(fib), 0)) {
 	case BPF_FIB_LKUP_RET_SUCCESS:
-		return nat_route_found(pkt, np, &fib, macs, 1);
+		nat_hop_keep(np, &fib);
+		return nat_route_found(pkt, np, &fib);
 	case BPF_FIB_LKUP_RET_NO_NEIGH:
 	case BPF_FIB_LKUP_RET_FRAG_NEEDED: /* our own check comes, and answers */
-		return nat_route_found(pkt, np, &fib, macs, 0);
+		return nat_route_found(pkt, np, &fib);
 	case BPF_FIB_LKUP_RET_FWD_DISABLED: /* somebody reset the gateway's forwarding sysctl */
 		nat_by_neighbour(pkt, np->net->nat_uplink, 0);
 		pkt->next_family = 0;
@@ -82,47 +103,35 @@ static __noinline enum ecs_verdict nat_route(struct __sk_buff *skb, struct ecs_f
 	}
 }
 
-static __always_inline void nat_keep_hop(struct ecs_nat_flow *flow, const struct nat_macs *macs,
-					 __u64 now)
+/**
+ * nat_route - the host's route to an outside address, as for a packet from the gateway's link
+ *
+ * Addresses of the host itself, and what cannot be reached, are left to its stack: CONTINUE.
+ * Once a tick a packet to each destination goes by the neighbour code, also if its address is
+ * known: else the kernel would not notice that the neighbour is in use, and never ask it again.
+ */
+static __always_inline enum ecs_verdict nat_route(struct __sk_buff *skb, struct ecs_frame *pkt,
+						  struct nat_pkt *np)
 {
-	if (!ecs_mac_word(macs->src))
-		return;
-	__builtin_memcpy(flow->dst_mac, macs->dst, sizeof(flow->dst_mac));
-	__builtin_memcpy(flow->src_mac, macs->src, sizeof(flow->src_mac));
-	flow->hop_ns = now + NAT_HOP_NS;
-}
+	struct nat_hop *hop = nat_hop(np->dst_be);
 
-static __noinline enum ecs_verdict nat_way_out_new(struct __sk_buff *skb, struct ecs_frame *pkt,
-						   struct nat_pkt *np, struct ecs_nat_flow *flow)
-{
-	enum ecs_verdict verdict;
-	struct nat_macs macs = {0};
-
-	verdict = nat_route(skb, pkt, np, &macs);
-	if (verdict == ECS_FORWARD)
-		nat_keep_hop(flow, &macs, np->now);
-	return verdict;
-}
-
-static __always_inline enum ecs_verdict nat_way_out(struct __sk_buff *skb, struct ecs_frame *pkt,
-						    struct nat_pkt *np, struct ecs_nat_flow *flow,
-						    struct nat_macs *macs)
-{
-	if (np->now >= flow->hop_ns || np->kind == NAT_ERROR)
-		return nat_way_out_new(skb, pkt, np, flow);
+	if (!np->net || !hop)
+		return ECS_CONTINUE;
 	np->out = ecs_port_find(np->net->nat_uplink);
 	if (!np->out)
 		return nat_drop(pkt, ECS_DROP_NAT_NO_ROUTE);
-	pkt->out_ifindex = np->net->nat_uplink;
+	if (hop->tick != np->tick || hop->dst_be != np->dst_be ||
+	    hop->uplink != np->net->nat_uplink)
+		return nat_route_ask(skb, pkt, np);
+	pkt->out_ifindex = hop->uplink;
 	pkt->via = ECS_VIA_NAT;
-	__builtin_memcpy(macs, flow->dst_mac, sizeof(*macs));
+	np->macs = hop->macs;
 	return ECS_FORWARD;
 }
 
 /* The FDB knows where the VM is now, also after it moved. */
 static __always_inline enum ecs_verdict nat_way_in(struct ecs_frame *pkt, struct nat_pkt *np,
-						   const struct ecs_nat_flow *flow,
-						   struct nat_macs *macs)
+						   const struct ecs_nat_flow *flow)
 {
 	struct ecs_fdb_key key = {.network = flow->scope};
 	__u32 network = flow->scope;
@@ -131,7 +140,7 @@ static __always_inline enum ecs_verdict nat_way_in(struct ecs_frame *pkt, struct
 
 	if (!net)
 		return nat_drop(pkt, ECS_DROP_NAT_NO_ROUTE);
-	__builtin_memcpy(key.mac, flow->dst_mac, sizeof(key.mac));
+	__builtin_memcpy(key.mac, flow->to_mac, sizeof(key.mac));
 	entry = bpf_map_lookup_elem(&ecs_fdb, &key);
 	np->out = entry ? ecs_port_find(entry->ifindex) : 0;
 	if (!np->out || np->out->network != network || np->out->role == ECS_ROLE_UPLINK) {
@@ -143,24 +152,22 @@ static __always_inline enum ecs_verdict nat_way_in(struct ecs_frame *pkt, struct
 	pkt->out_ifindex = entry->ifindex;
 	pkt->via = ECS_VIA_PORT;
 	pkt->known = 1;
-	__builtin_memcpy(macs->dst, flow->dst_mac, sizeof(macs->dst));
-	__builtin_memcpy(macs->src, net->gateway_mac, sizeof(macs->src));
+	__builtin_memcpy(np->macs.dst, flow->to_mac, sizeof(np->macs.dst));
+	__builtin_memcpy(np->macs.src, net->gateway_mac, sizeof(np->macs.src));
 	return ECS_FORWARD;
 }
 
 /**
- * nat_way - where the flow's packet goes: nat_pkt.out, ecs_frame.out_ifindex and via
- * @macs: out, set unless the neighbour code sends the packet
+ * nat_way - where the flow's packet goes: nat_pkt.out and macs, ecs_frame.out_ifindex and via
  *
  * Return: FORWARD; CONTINUE if the host's stack should see to it; DROP.
  */
 static __always_inline enum ecs_verdict nat_way(struct __sk_buff *skb, struct ecs_frame *pkt,
-						struct nat_pkt *np, struct ecs_nat_flow *flow,
-						struct nat_macs *macs)
+						struct nat_pkt *np, const struct ecs_nat_flow *flow)
 {
 	if (flow->scope != ECS_NAT_OUTSIDE)
-		return nat_way_in(pkt, np, flow, macs);
-	return np->net ? nat_way_out(skb, pkt, np, flow, macs) : ECS_CONTINUE;
+		return nat_way_in(pkt, np, flow);
+	return np->routed ? ECS_FORWARD : nat_route(skb, pkt, np);
 }
 
 #endif

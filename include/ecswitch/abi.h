@@ -9,7 +9,7 @@
 
 #include <linux/types.h>
 
-#define ECS_ABI_VERSION 2
+#define ECS_ABI_VERSION 3
 
 #define ECS_PORTS_MAX 4096	   /* ports of one switch; also the number of statistics slots */
 #define ECS_NETWORKS_MAX 64	   /* network ids run from 1 to this; 0 means "no network" */
@@ -254,27 +254,37 @@ enum ecs_nat_state {
 #define ECS_NAT_FIN (1u << 4)	   /* TCP: a FIN went this way */
 #define ECS_NAT_ANSWERED (1u << 5) /* TCP: an answer came; on the origin entry */
 
+/* Times of flows are in ticks of CLOCK_MONOTONIC_COARSE, 2^30 ns or 1.07 s, which the data path
+ * gets without a division. A timeout of n seconds ends after n whole ticks. */
+#define ECS_NAT_TICK_SHIFT 30
+
+/* One cache line: with many flows the cost of a packet is that of reaching its entry. */
 struct ecs_nat_flow {
 	__be32 src_be; /* the tuple after translation */
 	__be32 dst_be;
 	__be16 sport_be;
 	__be16 dport_be;
-	__u16 scope;   /* where it goes: network, or ECS_NAT_OUTSIDE */
-	__u8 state;    /* enum ecs_nat_state */
-	__u8 flags;    /* ECS_NAT_*, of this direction */
-	__u64 seen_ns; /* CLOCK_MONOTONIC_COARSE, refreshed at most once a second */
-	__u64 created_ns;
-	__u64 packets;	 /* of this direction; a GSO packet counts as one */
-	__u64 bytes;	 /* of L3 */
-	__u64 hop_ns;	 /* towards the outside: until when the two MACs hold */
-	__u8 dst_mac[6]; /* towards a network: the VM's, zero while unknown */
-	__u8 src_mac[6];
-	__u32 timeout_s; /* idle time after which the entry counts as absent */
-	__u16 slot;	 /* of the port that opened the flow: ecs_nat_used */
-	__u16 network;	 /* whose timeouts hold */
+	__u16 scope;	  /* where it goes: network, or ECS_NAT_OUTSIDE */
+	__u8 state;	  /* enum ecs_nat_state */
+	__u8 flags;	  /* ECS_NAT_*, of this direction */
+	__u32 seen;	  /* tick of this direction's last packet */
+	__u32 created;	  /* tick */
+	__u64 packets;	  /* of this direction; a GSO packet counts as one */
+	__u64 bytes;	  /* of L3 */
+	__u8 to_mac[6];	  /* towards a network: the VM's, zero while unknown */
+	__u8 from_mac[6]; /* from one: the last sender's */
+	__u32 timeout_s;  /* idle time after which the entry counts as absent */
+	__u16 network;	  /* whose timeouts hold */
+	__u16 slot;	  /* of the port that opened the flow: ecs_nat_used */
 	__u32 pad;
 };
-_Static_assert(sizeof(struct ecs_nat_flow) == 80, "map ABI");
+_Static_assert(sizeof(struct ecs_nat_flow) == 64, "map ABI");
+
+/** ecs_nat_idle - has this direction been silent for its timeout? A flow ends when both have. */
+static inline int ecs_nat_idle(const struct ecs_nat_flow *flow, __u64 now_ns)
+{
+	return (now_ns >> ECS_NAT_TICK_SHIFT) > (__u64)flow->seen + flow->timeout_s;
+}
 
 /** ecs_nat_other_key - the key of a flow's other entry. */
 static inline void ecs_nat_other_key(struct ecs_nat_key *other, const struct ecs_nat_flow *flow,
@@ -351,7 +361,7 @@ _Static_assert(sizeof(struct ecs_nat_fragment_key) == 16, "map ABI");
 struct ecs_nat_fragment {
 	__be16 sport_be;
 	__be16 dport_be;
-	__u32 seen_s; /* CLOCK_MONOTONIC_COARSE */
+	__u32 seen; /* tick */
 };
 _Static_assert(sizeof(struct ecs_nat_fragment) == 8, "map ABI");
 

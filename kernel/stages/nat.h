@@ -29,7 +29,7 @@ static __noinline int nat_fragment(struct nat_pkt *np)
 	struct ecs_nat_fragment ports = {
 		.sport_be = np->key.sport_be,
 		.dport_be = np->key.dport_be,
-		.seen_s = np->now / NAT_NS_PER_S,
+		.seen = np->tick,
 	};
 	struct ecs_nat_fragment *known;
 
@@ -38,7 +38,7 @@ static __noinline int nat_fragment(struct nat_pkt *np)
 		return 1;
 	}
 	known = bpf_map_lookup_elem(&ecs_nat_fragments, &key);
-	if (!known || ports.seen_s - known->seen_s > NAT_FRAGMENT_S)
+	if (!known || ports.seen - known->seen > NAT_FRAGMENT_S)
 		return 0;
 	np->key.sport_be = known->sport_be;
 	np->key.dport_be = known->dport_be;
@@ -65,8 +65,7 @@ static __always_inline __be32 nat_own_address(const struct ecs_frame *pkt, const
 static __noinline enum ecs_verdict nat_follow(struct __sk_buff *skb, struct ecs_frame *pkt,
 					      struct nat_pkt *np, struct ecs_nat_flow *flow)
 {
-	struct nat_macs macs = {0};
-	enum ecs_verdict verdict = nat_way(skb, pkt, np, flow, &macs);
+	enum ecs_verdict verdict = nat_way(skb, pkt, np, flow);
 	__u32 mtu = 0;
 
 	if (verdict != ECS_FORWARD)
@@ -81,9 +80,7 @@ static __noinline enum ecs_verdict nat_follow(struct __sk_buff *skb, struct ecs_
 		nat_account(pkt, np, flow);
 	if ((np->frag & NAT_IP_MF) && !nat_later_fragment(np))
 		nat_fragment(np);
-	if (nat_rewrite(skb, np, flow))
-		return nat_drop(pkt, ECS_DROP_NAT_MALFORMED);
-	if (pkt->via != ECS_VIA_NEIGH && bpf_skb_store_bytes(skb, 0, &macs, sizeof(macs), 0))
+	if (nat_rewrite(skb, np, flow, pkt->via != ECS_VIA_NEIGH))
 		return nat_drop(pkt, ECS_DROP_NAT_MALFORMED);
 	return ECS_FORWARD;
 }
@@ -183,7 +180,7 @@ static __noinline enum ecs_verdict nat_from_vm_new(struct __sk_buff *skb, struct
 		return nat_want_forward(pkt, np, rule, want);
 	if (np->dst_be == np->net->nat4_be)
 		return ECS_CONTINUE;
-	verdict = nat_route(skb, pkt, np, &want->macs);
+	verdict = nat_route(skb, pkt, np);
 	if (verdict != ECS_FORWARD)
 		return verdict;
 	if (np->lost)
@@ -194,6 +191,7 @@ static __noinline enum ecs_verdict nat_from_vm_new(struct __sk_buff *skb, struct
 		return nat_drop(pkt, ECS_DROP_NAT_UNSOLICITED);
 	if (!np->net->nat4_be)
 		return nat_drop(pkt, ECS_DROP_NAT_NO_ADDRESS);
+	np->routed = 1;
 	return nat_want_out(pkt, np, want);
 }
 
@@ -234,8 +232,6 @@ static __noinline enum ecs_verdict nat_new(struct __sk_buff *skb, struct ecs_fra
 	reason = nat_begin(skb, pkt, np, &want, flow);
 	if (reason)
 		return nat_drop(pkt, reason);
-	if (*flow && want.scope == ECS_NAT_OUTSIDE)
-		nat_keep_hop(*flow, &want.macs, np->now);
 	return ECS_FORWARD;
 }
 
@@ -245,6 +241,7 @@ static __always_inline int nat_init(struct nat_pkt *np, const struct ecs_frame *
 	__u32 network = pkt->src.network;
 
 	np->now = bpf_ktime_get_coarse_ns();
+	np->tick = np->now >> ECS_NAT_TICK_SHIFT;
 	np->in = ecs_port_find(pkt->ifindex);
 	np->net = network ? bpf_map_lookup_elem(&ecs_networks, &network) : 0;
 	return np->in != 0;
@@ -298,7 +295,7 @@ __noinline int ecs_nat_from_host(struct __sk_buff *skb, struct ecs_frame *pkt)
 	key.proto = np.key.proto;
 	flow = nat_find(&key);
 	if (flow && (flow->flags & ECS_NAT_HOST)) {
-		flow->seen_ns = np.now;
+		flow->seen = np.tick;
 		return ECS_CONTINUE;
 	}
 	if (flow)
@@ -307,8 +304,8 @@ __noinline int ecs_nat_from_host(struct __sk_buff *skb, struct ecs_frame *pkt)
 		return ECS_CONTINUE;
 	mine.flags = ECS_NAT_HOST | ECS_NAT_ORIGIN;
 	mine.state = ECS_NAT_ESTABLISHED;
-	mine.seen_ns = np.now;
-	mine.created_ns = np.now;
+	mine.seen = np.tick;
+	mine.created = np.tick;
 	mine.timeout_s = NAT_HOST_S;
 	if (!bpf_map_update_elem(&ecs_nat_flows, &key, &mine, BPF_NOEXIST))
 		nat_use_add(0, 1);

@@ -53,3 +53,6 @@ tests_bpf_libnattest_a_SOURCES = \
 tests_bpf_libnattest_a_CPPFLAGS = $(bpf_test_cppflags)
 tests_bpf_test_nat_CPPFLAGS = $(bpf_test_cppflags)
 tests_bpf_test_nat_LDADD = $(nat_test_libs)
+EXTRA_PROGRAMS += tests/bpf/bench_nat
+tests_bpf_bench_nat_CPPFLAGS = $(bpf_test_cppflags)
+tests_bpf_bench_nat_LDADD = $(nat_test_libs)

@@ -291,6 +291,16 @@ void nt_origin(struct bt *bt, struct ecs_nat_key *key, struct ecs_nat_flow *flow
 	assert_int_equal(origins, 1);
 }
 
+void nt_ports(struct bt *bt, uint16_t id, uint16_t low, uint16_t high)
+{
+	struct ecs_network network;
+
+	bt_network_get(bt, id, &network);
+	network.nat_port_low = low;
+	network.nat_port_high = high;
+	bt_network_set(bt, id, &network);
+}
+
 struct ecs_nat_use nt_used(struct bt *bt, uint32_t slot)
 {
 	struct ecs_nat_use use;

@@ -55,6 +55,8 @@ int nt_flows(struct bt *bt);
 void nt_origin(struct bt *bt, struct ecs_nat_key *key, struct ecs_nat_flow *flow);
 bool nt_flow_get(struct bt *bt, const struct ecs_nat_key *key, struct ecs_nat_flow *flow);
 void nt_flow_set(struct bt *bt, const struct ecs_nat_key *key, const struct ecs_nat_flow *flow);
+/** nt_ports - the ports that network @id may use. */
+void nt_ports(struct bt *bt, uint16_t id, uint16_t low, uint16_t high);
 struct ecs_nat_use nt_used(struct bt *bt, uint32_t slot);
 void nt_limit(struct bt *bt, uint32_t flows);
 

@@ -28,7 +28,7 @@ static bool has_moved(const struct ending *end, const struct ecs_nat_key *key,
 
 	if (!key->scope || !ecs_datapath_nat_other(end->dp, key, flow, &back))
 		return false;
-	memcpy(fdb.mac, back.dst_mac, sizeof(fdb.mac));
+	memcpy(fdb.mac, back.to_mac, sizeof(fdb.mac));
 	ifindex = ecs_datapath_fdb_port(end->dp, &fdb);
 	port = ifindex ? ecs_state_port_get(end->want, ifindex) : NULL;
 	if (!port || port->port.network != key->scope)

@@ -21,21 +21,16 @@ struct sweep {
 	uint64_t now_ns;
 };
 
-static bool is_idle(const struct ecs_nat_flow *flow, uint64_t now_ns)
-{
-	return flow->seen_ns + flow->timeout_s * NS_PER_S < now_ns;
-}
-
 /* A flow lives as long as one of its directions does. */
 static bool is_over(const struct ecs_nat_key *key, const struct ecs_nat_flow *flow, void *ctx)
 {
 	const struct sweep *sweep = ctx;
 	struct ecs_nat_flow other;
 
-	if (!is_idle(flow, sweep->now_ns))
+	if (!ecs_nat_idle(flow, sweep->now_ns))
 		return false;
 	return !ecs_datapath_nat_other(sweep->dp, key, flow, &other) ||
-	       is_idle(&other, sweep->now_ns);
+	       ecs_nat_idle(&other, sweep->now_ns);
 }
 
 static void arm(struct ecs_daemon *d, uint64_t wait_us)
@@ -116,7 +111,7 @@ static bool note_candidate(const struct ecs_nat_key *key, const struct ecs_nat_f
 
 	if ((flow->flags & ECS_NAT_ORIGIN) && candidates->count < candidates->room)
 		candidates->list[candidates->count++] = (struct candidate){
-			*key, *flow, (uint64_t)rank(key, flow) << 60 | flow->seen_ns >> 4};
+			*key, *flow, (uint64_t)rank(key, flow) << 60 | flow->seen};
 	return false;
 }
 

@@ -84,8 +84,10 @@ static json_t *side_json(const struct side *side)
 	return json_sprintf("%s:%u", addr, ntohs(side->port_be));
 }
 
-static json_int_t seconds(uint64_t since_ns, uint64_t now_ns)
+static json_int_t seconds(uint32_t since, uint64_t now_ns)
 {
+	uint64_t since_ns = (uint64_t)since << ECS_NAT_TICK_SHIFT;
+
 	return since_ns < now_ns ? (json_int_t)((now_ns - since_ns) / NS_PER_S) : 0;
 }
 
@@ -93,23 +95,23 @@ static json_t *flow_row(const struct listing *listing, const struct ecs_nat_key 
 			const struct ecs_nat_flow *flow, const struct view *view)
 {
 	const struct ecs_state *have = &listing->d->have;
-	struct ecs_nat_flow back = {.seen_ns = flow->seen_ns};
+	struct ecs_nat_flow back = {.seen = flow->seen};
 	const char *network = view->network && view->network <= ECS_NETWORKS_MAX
 				      ? have->networks[view->network].name
 				      : NULL;
-	uint64_t seen_ns;
+	uint32_t seen;
 	json_t *row;
 
 	ecs_datapath_nat_other(listing->d->dp, key, flow, &back);
-	seen_ns = back.seen_ns > flow->seen_ns ? back.seen_ns : flow->seen_ns;
-	row = json_pack(
-		"{s:s, s:s?, s:o, s:o, s:o, s:s, s:s, s:I, s:I, s:I}", "proto",
-		proto_text(key->proto), "network", network, "inside", side_json(&view->inside),
-		"outside", side_json(&view->outside), "remote", side_json(&view->remote), "kind",
-		view->kind, "state",
-		flow->state < sizeof(states) / sizeof(states[0]) ? states[flow->state] : "-",
-		"age_s", seconds(flow->created_ns, listing->now_ns), "idle_s",
-		seconds(seen_ns, listing->now_ns), "timeout_s", (json_int_t)flow->timeout_s);
+	seen = back.seen > flow->seen ? back.seen : flow->seen;
+	row = json_pack("{s:s, s:s?, s:o, s:o, s:o, s:s, s:s, s:I, s:I, s:I}", "proto",
+			proto_text(key->proto), "network", network, "inside",
+			side_json(&view->inside), "outside", side_json(&view->outside), "remote",
+			side_json(&view->remote), "kind", view->kind, "state",
+			flow->state < sizeof(states) / sizeof(states[0]) ? states[flow->state]
+									 : "-",
+			"age_s", seconds(flow->created, listing->now_ns), "idle_s",
+			seconds(seen, listing->now_ns), "timeout_s", (json_int_t)flow->timeout_s);
 	/* "Sent" is what the one who opened the flow sent. */
 	json_object_update_new(row, json_pack("{s:I, s:I, s:I, s:I, s:I, s:I}", "packets",
 					      (json_int_t)(flow->packets + back.packets), "bytes",
