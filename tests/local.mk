@@ -12,11 +12,15 @@ include tests/fuzz/fuzz.mk
 include tests/vm/vm.mk
 
 test_tools = \
+	tests/lib/countprog \
 	tests/lib/frame \
 	tests/lib/pinger \
 	tests/lib/stream \
 	tests/lib/taphost \
 	tests/lib/vlanend
+tests_lib_countprog_SOURCES = tests/lib/countprog.c tests/lib/netns.h
+tests_lib_countprog_CFLAGS = $(AM_CFLAGS) $(LIBBPF_CFLAGS)
+tests_lib_countprog_LDADD = $(LIBBPF_LIBS)
 tests_lib_frame_SOURCES = tests/lib/frame.c tests/lib/netns.h
 tests_lib_pinger_SOURCES = tests/lib/pinger.c tests/lib/netns.h
 tests_lib_stream_SOURCES = tests/lib/stream.c tests/lib/netns.h
@@ -56,4 +60,5 @@ EXTRA_DIST += \
 	tests/system/isolation.sh \
 	tests/system/links.sh \
 	tests/system/storm.sh \
+	tests/system/tc.sh \
 	tests/system/undisturbed.sh

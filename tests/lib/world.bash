@@ -108,7 +108,7 @@ fail()
 	while [[ ${BASH_SOURCE[$depth]:-} == *.bash ]]; do
 		depth=$((depth + 1))
 	done
-	echo "FAILED at $(basename "${BASH_SOURCE[$depth]:-?}"):${BASH_LINENO[$((depth - 1))]}: $*"
+	echo "FAILED at $(basename "${BASH_SOURCE[$depth]:-?}"):${BASH_LINENO[$((depth - 1))]}: $*" >&2
 	exit 1
 }
 
