@@ -53,12 +53,4 @@ EXTRA_DIST += \
 	tests/lib/system.bash \
 	tests/lib/udhcpc.sh \
 	tests/lib/world.bash \
-	tests/system/connectivity.sh \
-	tests/system/fdb.sh \
-	tests/system/gateway.sh \
-	tests/system/harness.sh \
-	tests/system/isolation.sh \
-	tests/system/links.sh \
-	tests/system/storm.sh \
-	tests/system/tc.sh \
-	tests/system/undisturbed.sh
+	tests/system
