@@ -10,6 +10,7 @@ include tests/unit/daemon.mk
 include tests/unit/netlink.mk
 include tests/fuzz/fuzz.mk
 include tests/vm/vm.mk
+include tests/bench/bench.mk
 
 test_tools = \
 	tests/lib/countprog \
