@@ -66,3 +66,6 @@ ecswitchd_CFLAGS = $(AM_CFLAGS) $(LIBBPF_CFLAGS) $(LIBNL_CFLAGS) $(LIBMNL_CFLAGS
 	$(LIBSYSTEMD_CFLAGS) $(JANSSON_CFLAGS)
 ecswitchd_LDADD = netlink/libecsnl.a userspace/lib/libecs.a $(LIBBPF_LIBS) $(LIBNL_LIBS) \
 	$(LIBMNL_LIBS) $(LIBSYSTEMD_LIBS) $(JANSSON_LIBS)
+
+# BUILT_SOURCES helps `make all` only.
+userspace/daemon/ecswitchd-datapath.$(OBJEXT): kernel/ecswitch.skel.h
