@@ -5,6 +5,7 @@ bpf_tests += \
 	tests/bpf/test_hostile \
 	tests/bpf/test_learn \
 	tests/bpf/test_nat \
+	tests/bpf/test_nat_limits \
 	tests/bpf/test_nat_tcp \
 	tests/bpf/test_patch \
 	tests/bpf/test_switch \
@@ -59,3 +60,5 @@ tests_bpf_bench_nat_CPPFLAGS = $(bpf_test_cppflags)
 tests_bpf_bench_nat_LDADD = $(nat_test_libs)
 tests_bpf_test_nat_tcp_CPPFLAGS = $(bpf_test_cppflags)
 tests_bpf_test_nat_tcp_LDADD = $(nat_test_libs)
+tests_bpf_test_nat_limits_CPPFLAGS = $(bpf_test_cppflags)
+tests_bpf_test_nat_limits_LDADD = $(nat_test_libs)
