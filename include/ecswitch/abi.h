@@ -2,7 +2,8 @@
 /*
  * The map ABI: every key, value and limit that the data path and the daemon share.
  * Included by kernel/ and userspace/daemon/datapath.c. Byte order is the host's unless a
- * name ends in _be. A change of any layout here bumps ECS_ABI_VERSION.
+ * name ends in _be. A change of any layout here bumps ECS_ABI_VERSION; records only grow at
+ * their ends, or userspace/daemon/pins_migrate.c has to know.
  */
 #ifndef ECSWITCH_ABI_H
 #define ECSWITCH_ABI_H

@@ -17,25 +17,23 @@
 #include <ecswitch/cleanup.h>
 #include "kernel/ecswitch.skel.h"
 
-static int object_load(struct ecs_datapath *dp, const char *pins, struct ecs_err *err);
+static int object_load(struct ecs_datapath *dp, const char *pins, bool any, struct ecs_err *err);
+static int fill(struct ecs_datapath *dp, int old_fdb, int old_flows, struct ecs_err *err);
 
 int ecs_datapath_open(struct ecs_datapath **out, const char *pins,
-		      const struct ecs_datapath_sizes *sizes, bool *adopted, struct ecs_err *err)
+		      const struct ecs_datapath_sizes *sizes, bool any, bool *adopted,
+		      struct ecs_err *err)
 {
 	struct ecs_datapath *dp;
 	ECS_CLOSE int old_fdb = -1, old_flows = -1;
-	struct ecs_meta meta = {.abi = ECS_ABI_VERSION};
-	uint32_t zero = 0;
 	bool found = false;
 	int r;
 
 	r = ecs_pins_make(pins, err);
-	if (r < 0)
-		return r;
-	r = ecs_pins_check(pins, &found, err);
-	if (r < 0)
-		return r;
-	r = ecs_pins_take(pins, "ecs_fdb", sizes->fdb, &old_fdb, err);
+	if (r == 0)
+		r = ecs_pins_check(pins, any, &found, err);
+	if (r == 0)
+		r = ecs_pins_take(pins, "ecs_fdb", sizes->fdb, &old_fdb, err);
 	if (r == 0)
 		r = ecs_pins_take(pins, "ecs_nat_flows", sizes->nat * 2, &old_flows, err);
 	if (r < 0)
@@ -47,14 +45,9 @@ int ecs_datapath_open(struct ecs_datapath **out, const char *pins,
 	dp->nat_size = sizes->nat;
 	dp->cpus = libbpf_num_possible_cpus();
 	dp->pins = strdup(pins);
-	r = dp->pins ? object_load(dp, pins, err) : -ENOMEM;
+	r = dp->pins ? object_load(dp, pins, any, err) : -ENOMEM;
 	if (r == 0)
-		r = ecs_fdb_open(dp, old_fdb, err);
-	if (r == 0)
-		r = ecs_nat_open(dp, old_flows, err);
-	if (r == 0)
-		r = bpf_map_update_elem(bpf_map__fd(dp->skel->maps.ecs_meta), &zero, &meta,
-					BPF_ANY);
+		r = fill(dp, old_fdb, old_flows, err);
 	if (r < 0) {
 		if (err && !err->text[0])
 			ecs_fail(err, r, "cannot prepare the maps: %s", strerror(-r));
@@ -66,13 +59,31 @@ int ecs_datapath_open(struct ecs_datapath **out, const char *pins,
 	return 0;
 }
 
+/* The version is written when all else is there: a start that is cut off before does it again. */
+static int fill(struct ecs_datapath *dp, int old_fdb, int old_flows, struct ecs_err *err)
+{
+	struct ecs_meta meta = {.abi = ECS_ABI_VERSION};
+	int fd = bpf_map__fd(dp->skel->maps.ecs_meta);
+	uint32_t zero = 0;
+	int r;
+
+	r = ecs_pins_migrate(dp->pins, dp->cpus);
+	if (r == 0)
+		r = ecs_fdb_open(dp, old_fdb, err);
+	if (r == 0)
+		r = ecs_nat_open(dp, old_flows, err);
+	if (r == 0 && bpf_map_update_elem(fd, &zero, &meta, BPF_ANY) < 0)
+		r = -errno;
+	return r < 0 ? r : ecs_pins_drop_old(dp->pins);
+}
+
 static int quiet(enum libbpf_print_level level, const char *fmt, va_list ap)
 {
 	(void)level, (void)fmt, (void)ap;
 	return 0;
 }
 
-static int object_load(struct ecs_datapath *dp, const char *pins, struct ecs_err *err)
+static int object_load(struct ecs_datapath *dp, const char *pins, bool any, struct ecs_err *err)
 {
 	struct bpf_map *map;
 	char path[512];
@@ -83,16 +94,27 @@ static int object_load(struct ecs_datapath *dp, const char *pins, struct ecs_err
 	dp->skel = ecswitch_bpf__open();
 	if (!dp->skel)
 		return ecs_fail(err, -errno, "cannot read the BPF object: %s", strerror(errno));
+	bpf_map__set_max_entries(dp->skel->maps.ecs_fdb, dp->fdb_size);
+	bpf_map__set_max_entries(dp->skel->maps.ecs_nat_flows, dp->nat_size * 2);
 	bpf_object__for_each_map (map, dp->skel->obj) {
+		const struct ecs_pin_shape shape = {
+			.type = bpf_map__type(map),
+			.key_size = bpf_map__key_size(map),
+			.value_size = bpf_map__value_size(map),
+			.max_entries = bpf_map__max_entries(map),
+			.flags = bpf_map__map_flags(map),
+		};
+
 		if (strncmp(bpf_map__name(map), "ecs_", 4))
 			continue; /* .rodata and the like belong to one load */
 		snprintf(path, sizeof(path), "%s/%s", pins, bpf_map__name(map));
 		r = bpf_map__set_pin_path(map, path);
 		if (r < 0)
 			return ecs_fail(err, r, "cannot pin %s: %s", path, strerror(-r));
+		r = ecs_pins_fit(path, &shape, any, err);
+		if (r < 0)
+			return r;
 	}
-	bpf_map__set_max_entries(dp->skel->maps.ecs_fdb, dp->fdb_size);
-	bpf_map__set_max_entries(dp->skel->maps.ecs_nat_flows, dp->nat_size * 2);
 	r = ecswitch_bpf__load(dp->skel);
 	if (r < 0)
 		return ecs_fail(

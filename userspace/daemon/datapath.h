@@ -32,12 +32,14 @@ struct ecs_datapath_sizes {
  * ecs_datapath_open - load the programs, on the pinned maps of an earlier daemon if there are any
  * @pins: folder on a bpffs for the maps; made if needed
  * @sizes: pinned tables of other sizes are moved over
+ * @any: to take it down: whatever stands there, of a newer ABI or of a stranger
  * @adopted: out: maps of an earlier daemon were found and are in use
  *
  * Return: 0; -EPERM, -ENOTSUP, -errno with the remedy in @err.
  */
 int ecs_datapath_open(struct ecs_datapath **out, const char *pins,
-		      const struct ecs_datapath_sizes *sizes, bool *adopted, struct ecs_err *err);
+		      const struct ecs_datapath_sizes *sizes, bool any, bool *adopted,
+		      struct ecs_err *err);
 /** ecs_datapath_close - free it; maps, pins and attached programs stay and forward on. */
 void ecs_datapath_close(struct ecs_datapath *dp);
 /** ecs_datapath_unpin - remove the pinned maps and their folder. Return: 0 or -errno. */

@@ -29,14 +29,40 @@ struct ecs_datapath {
 /** ecs_pins_make - make the folder and its parent; the bpffs itself must be there. */
 int ecs_pins_make(const char *pins, struct ecs_err *err);
 
+/* Names in the folder: ecs_MAP, ecs_old_MAP (of another ABI, see pins_migrate.c), ecs_link_... */
+#define ECS_PIN_MAP "ecs_"
+#define ECS_PIN_OLD "ecs_old_"
+#define ECS_PIN_LINK "ecs_link_"
+
 /**
  * ecs_pins_check - may the maps in the folder be used?
- * @adopted: out: there are maps, and of our layout
+ * @any_abi: those of a newer layout, too
+ * @adopted: out: there are maps of an earlier daemon
  *
- * Maps of an older layout go, and the daemon builds everything again.
+ * Maps of another layout are set aside; ecs_pins_migrate() reads them.
  * Return: 0; -ENOTSUP if they are of a newer one; -errno.
  */
-int ecs_pins_check(const char *pins, bool *adopted, struct ecs_err *err);
+int ecs_pins_check(const char *pins, bool any_abi, bool *adopted, struct ecs_err *err);
+
+struct ecs_pin_shape {
+	uint32_t type, key_size, value_size, max_entries, flags;
+};
+
+/** ecs_pins_fit - refuse what a stranger has pinned under a map's name; @any: remove it. */
+int ecs_pins_fit(const char *path, const struct ecs_pin_shape *shape, bool any,
+		 struct ecs_err *err);
+
+/* pins_migrate.c. Return: 0 or -errno. */
+
+/** ecs_pins_abi - version of the maps in use, or of those that were set aside; 0 = none yet. */
+int ecs_pins_abi(const char *pins, bool old, uint32_t *abi);
+int ecs_pins_set_aside(const char *pins);
+/** ecs_pins_bring_back - undo a setting aside that was cut off. */
+int ecs_pins_bring_back(const char *pins);
+int ecs_pins_drop_new(const char *pins);
+int ecs_pins_drop_old(const char *pins);
+/** ecs_pins_migrate - copy what is known of the maps that were set aside into the new ones. */
+int ecs_pins_migrate(const char *pins, int cpus);
 
 /**
  * ecs_pins_take - unpin a map of another size

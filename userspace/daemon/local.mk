@@ -44,6 +44,7 @@ ecswitchd_SOURCES = \
 	userspace/daemon/observed.c \
 	userspace/daemon/observed.h \
 	userspace/daemon/pins.c \
+	userspace/daemon/pins_migrate.c \
 	userspace/daemon/plan.c \
 	userspace/daemon/plan.h \
 	userspace/daemon/plan_gateway.c \

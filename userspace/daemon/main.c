@@ -218,7 +218,8 @@ static int open_switch(struct ecs_daemon *d, struct ecs_err *err)
 	if (r == 0)
 		r = ecs_nl_open(&d->nl, err);
 	if (r == 0)
-		r = ecs_datapath_open(&d->dp, d->pins_path, &d->options.sizes, &adopted, err);
+		r = ecs_datapath_open(&d->dp, d->pins_path, &d->options.sizes, d->options.detach,
+				      &adopted, err);
 	if (r == 0)
 		r = ecs_reconcile_open(d, err);
 	if (r == 0)

@@ -42,33 +42,67 @@ int ecs_pins_make(const char *pins, struct ecs_err *err)
 	return 0;
 }
 
-int ecs_pins_check(const char *pins, bool *adopted, struct ecs_err *err)
+static int refuse_newer(const char *pins, uint32_t abi, struct ecs_err *err)
 {
-	char path[512];
-	struct ecs_meta meta = {};
-	uint32_t zero = 0;
-	ECS_CLOSE int fd = -1;
+	return ecs_fail(err, -ENOTSUP,
+			"the maps in %s are of ABI %u and this ecswitchd knows %u: start the newer "
+			"one, or take the switch down with ecswitchd --detach",
+			pins, abi, ECS_ABI_VERSION);
+}
 
-	snprintf(path, sizeof(path), "%s/ecs_meta", pins);
-	fd = bpf_obj_get(path);
-	if (fd < 0)
-		return errno == ENOENT
-			       ? 0
-			       : ecs_fail(err, -errno, "cannot open %s: %s", path, strerror(errno));
-	if (bpf_map_lookup_elem(fd, &zero, &meta) == 0 && meta.abi == ECS_ABI_VERSION) {
-		*adopted = true;
-		return 0;
+/* What an earlier daemon left: maps in use (@abi), and maps that it was about to leave (@old). */
+static int sort_out(const char *pins, uint32_t abi, bool old)
+{
+	if (!abi && old) /* cut off while it filled the new maps: begin again */
+		return ecs_pins_drop_new(pins);
+	if (abi && old) { /* cut off while it dropped the old ones */
+		int r = ecs_pins_drop_old(pins);
+
+		return r < 0 || abi == ECS_ABI_VERSION ? r : ecs_pins_set_aside(pins);
 	}
-	if (meta.abi > ECS_ABI_VERSION)
-		return ecs_fail(err, -ENOTSUP,
-				"the maps in %s are of ABI %u and this ecswitchd knows %u: start "
-				"the newer one, or take it down with its --detach",
-				pins, meta.abi, ECS_ABI_VERSION);
-	if (meta.abi == 0) { /* a start that was cut off before it wrote the version */
-		*adopted = true;
+	if (abi == ECS_ABI_VERSION)
+		return ecs_pins_bring_back(pins);
+	return abi ? ecs_pins_set_aside(pins) : 0;
+}
+
+int ecs_pins_check(const char *pins, bool any_abi, bool *adopted, struct ecs_err *err)
+{
+	uint32_t abi = 0, old_abi = 0;
+	int meta = ecs_pins_abi(pins, false, &abi);
+	int old_meta = ecs_pins_abi(pins, true, &old_abi);
+	int r;
+
+	if (meta < 0 && meta != -ENOENT)
+		return ecs_fail(err, meta, "cannot open %s/ecs_meta: %s", pins, strerror(-meta));
+	if (!abi && old_meta == 0 && old_abi > ECS_ABI_VERSION && !any_abi)
+		return refuse_newer(pins, old_abi, err);
+	if (abi > ECS_ABI_VERSION && !any_abi)
+		return refuse_newer(pins, abi, err);
+	r = sort_out(pins, abi, old_meta == 0);
+	if (r < 0)
+		return ecs_fail(err, r, "cannot sort the maps in %s: %s", pins, strerror(-r));
+	*adopted = meta == 0 || old_meta == 0;
+	return 0;
+}
+
+int ecs_pins_fit(const char *path, const struct ecs_pin_shape *shape, bool any, struct ecs_err *err)
+{
+	struct bpf_map_info info = {};
+	uint32_t len = sizeof(info);
+	ECS_CLOSE int fd = bpf_obj_get(path);
+
+	if (fd < 0 && errno == ENOENT)
 		return 0;
-	}
-	return ecs_datapath_unpin(pins, err) ?: ecs_pins_make(pins, err);
+	if (fd >= 0 && bpf_obj_get_info_by_fd(fd, &info, &len) == 0 && info.type == shape->type &&
+	    info.key_size == shape->key_size && info.value_size == shape->value_size &&
+	    info.max_entries == shape->max_entries && info.map_flags == shape->flags)
+		return 0;
+	if (any && unlink(path) == 0)
+		return 0;
+	return ecs_fail(err, -EEXIST,
+			"%s is not a map of ours; remove it (rm %s), or all of the switch with "
+			"ecswitchd --detach",
+			path, path);
 }
 
 int ecs_pins_take(const char *pins, const char *map, uint32_t size, int *fd, struct ecs_err *err)
@@ -107,7 +141,7 @@ int ecs_datapath_unpin(const char *pins, struct ecs_err *err)
 			       ? 0
 			       : ecs_fail(err, -errno, "cannot open %s: %s", pins, strerror(errno));
 	while ((item = readdir(dir))) {
-		if (strncmp(item->d_name, "ecs_", 4))
+		if (strncmp(item->d_name, ECS_PIN_MAP, strlen(ECS_PIN_MAP)))
 			continue;
 		snprintf(path, sizeof(path), "%s/%s", pins, item->d_name);
 		unlink(path);
