@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -65,28 +66,42 @@ static bool attached_has(const struct attached *list, uint32_t id)
 	return false;
 }
 
-/* Whether some other switch has its programs there. */
-static bool attached_foreign(const struct attached *list, uint32_t own)
-{
-	for (uint32_t i = 0; i < list->count; i++) {
-		ECS_CLOSE int fd = bpf_prog_get_fd_by_id(list->ids[i]);
-		struct bpf_prog_info info = {};
-		uint32_t len = sizeof(info);
-
-		if (list->ids[i] == own || fd < 0 || bpf_obj_get_info_by_fd(fd, &info, &len) < 0)
-			continue;
-		if (!strcmp(info.name, "ecs_from_uplink") || !strcmp(info.name, "ecs_to_uplink"))
-			return true;
-	}
-	return false;
-}
-
 static uint32_t link_program(int fd)
 {
 	struct bpf_link_info info = {};
 	uint32_t len = sizeof(info);
 
 	return fd >= 0 && bpf_obj_get_info_by_fd(fd, &info, &len) == 0 ? info.prog_id : 0;
+}
+
+/* Whether another instance has the uplink. Its pins tell: to ask for a program by its number
+ * takes CAP_SYS_ADMIN. */
+static bool attached_foreign(const struct ecs_datapath *dp, const struct attached *list,
+			     uint32_t ifindex, enum ecs_hook hook)
+{
+	const char *own = strrchr(dp->pins, '/') + 1;
+	int parent_len = (int)(own - dp->pins);
+	ECS_FREE char *parent = strndup(dp->pins, (size_t)parent_len);
+	DIR *dir = parent ? opendir(parent) : NULL;
+	struct dirent *item;
+	bool found = false;
+	char path[512];
+
+	while (dir && !found && (item = readdir(dir))) {
+		ECS_CLOSE int fd = -1;
+		uint32_t id;
+
+		if (item->d_name[0] == '.' || !strcmp(item->d_name, own))
+			continue;
+		snprintf(path, sizeof(path), "%s%s/" LINK_FORMAT, parent, item->d_name, ifindex,
+			 hook_words[hook]);
+		fd = bpf_obj_get(path);
+		id = link_program(fd);
+		found = id && attached_has(list, id);
+	}
+	if (dir)
+		closedir(dir);
+	return found;
 }
 
 static int link_new(int prog_fd, uint32_t ifindex, enum ecs_hook hook, const char *path,
@@ -116,7 +131,7 @@ int ecs_datapath_tcx_attach(struct ecs_datapath *dp, uint32_t ifindex, enum ecs_
 		return ecs_fail(err, r, "TCX query: %s", strerror(-r));
 	fd = bpf_obj_get(path);
 	own = link_program(fd);
-	if (attached_foreign(&list, own))
+	if (attached_foreign(dp, &list, ifindex, hook))
 		return ecs_fail(err, -EBUSY, "it is the uplink of another ecswitch instance");
 	/* A link outlives its device, and the number may be another device's by now. */
 	if (own && attached_has(&list, own) && bpf_link_update(fd, prog_fd, NULL) == 0)

@@ -50,6 +50,8 @@ ecswitchd_SOURCES = \
 	userspace/daemon/plan_gateway.c \
 	userspace/daemon/plan_nat.c \
 	userspace/daemon/plan_priv.h \
+	userspace/daemon/privileges.c \
+	userspace/daemon/privileges.h \
 	userspace/daemon/problems.c \
 	userspace/daemon/problems.h \
 	userspace/daemon/reconcile.c \
@@ -64,9 +66,9 @@ ecswitchd_SOURCES = \
 	userspace/daemon/sysctl.h
 nodist_ecswitchd_SOURCES = kernel/ecswitch.skel.h
 ecswitchd_CFLAGS = $(AM_CFLAGS) $(LIBBPF_CFLAGS) $(LIBNL_CFLAGS) $(LIBMNL_CFLAGS) \
-	$(LIBSYSTEMD_CFLAGS) $(JANSSON_CFLAGS)
+	$(LIBSYSTEMD_CFLAGS) $(JANSSON_CFLAGS) $(LIBCAP_CFLAGS)
 ecswitchd_LDADD = netlink/libecsnl.a userspace/lib/libecs.a $(LIBBPF_LIBS) $(LIBNL_LIBS) \
-	$(LIBMNL_LIBS) $(LIBSYSTEMD_LIBS) $(JANSSON_LIBS)
+	$(LIBMNL_LIBS) $(LIBSYSTEMD_LIBS) $(JANSSON_LIBS) $(LIBCAP_LIBS)
 
 # BUILT_SOURCES helps `make all` only.
 userspace/daemon/ecswitchd-datapath.$(OBJEXT): kernel/ecswitch.skel.h

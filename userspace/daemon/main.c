@@ -18,6 +18,7 @@
 #include "daemon.h"
 #include "events.h"
 #include "handle.h"
+#include "privileges.h"
 #include "server.h"
 #include "userspace/lib/log.h"
 #include "userspace/lib/rpc.h"
@@ -269,6 +270,8 @@ static int run(struct ecs_daemon *d, struct ecs_err *err)
 	if (d->options.detach)
 		return ecs_detach(d, err);
 	r = ecs_server_open(d, err);
+	if (r == 0)
+		r = ecs_privileges_drop(err);
 	if (r < 0)
 		return r;
 	ecs_info("ecswitchd %s, instance %s: %zu ports", PACKAGE_VERSION, d->options.instance,

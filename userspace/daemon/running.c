@@ -95,7 +95,7 @@ int ecs_config_save(const struct ecs_config *config, const char *path, const cha
 	out = fdopen(fd, "w");
 	r = out ? write_config(out, config, header) : -errno;
 	if (r == 0 && (fflush(out) || ferror(out) || fsync(fd) < 0))
-		r = -errno;
+		r = errno ? -errno : -EIO;
 	if (out)
 		fclose(out);
 	else
@@ -138,8 +138,9 @@ static bool running_is_current(const struct ecs_daemon *d)
 	ECS_FCLOSE FILE *in = fopen(d->running_path, "re");
 	char stamp[STAMP_MAX], line[STAMP_MAX + 4] = "";
 
-	if (!in || !fgets(line, sizeof(line), in))
-		return false;
+	if ((!in && errno != ENOENT) || (in && !fgets(line, sizeof(line), in) && ferror(in)))
+		ecs_warning("what commands had changed is lost: cannot read %s: %s",
+			    d->running_path, strerror(errno));
 	line[strcspn(line, "\n")] = '\0';
 	file_stamp(d->config_path, stamp);
 	return !strncmp(line, "# ", 2) && !strcmp(line + 2, stamp);
@@ -166,10 +167,13 @@ int ecs_config_start(struct ecs_daemon *d, bool adopted, struct ecs_err *err)
 {
 	int r;
 
-	if (adopted && running_is_current(d) &&
-	    ecs_config_load_file(d->running_path, &d->config, err) == 0) {
-		ecs_info("going on with the configuration that was running");
-		return 0;
+	if (adopted && running_is_current(d)) {
+		r = ecs_config_load_file(d->running_path, &d->config, err);
+		if (r == 0) {
+			ecs_info("going on with the configuration that was running");
+			return 0;
+		}
+		ecs_warning("what commands had changed is lost: %s", err->text);
 	}
 	r = ecs_config_load_file(d->config_path, &d->config, err);
 	if (r != -ENOENT || d->options.config_path)

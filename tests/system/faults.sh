@@ -1,0 +1,326 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# What can be wrong with the machine: each is a clear line and nothing half done, or the switch
+# does without. And what may happen to links while no daemon runs.
+. "$(dirname "$0")/../lib/system.bash"
+
+TEST_TIMEOUT=120
+PINS=/sys/fs/bpf/ecswitch/main
+
+switch_with_vms()
+{
+	switch_config <<- 'END'
+		network add net
+		match add veth* network net
+	END
+	switch_start
+	vm_new a 11
+	vm_new b 12
+	wait_port vetha vethb
+	must ping4 a 12
+}
+
+# refuses REGEX [COMMAND...]: the daemon ends at once, with status 1 and one line that says why.
+refuses()
+{
+	local want=$1 out status
+
+	shift
+	out=$("$@" timeout 10 "$ECSWITCHD" 2>&1)
+	status=$?
+	assert_eq "$status" 1 "exit status, with '$out'"
+	assert_match "$(tail -n 1 <<< "$out")" "$want" "the daemon's word"
+	assert_eq "$(grep -c error: <<< "$out")" 1 "lines of errors in '$out'"
+}
+
+test_bpffs_that_is_not_mounted()
+{
+	must umount /sys/fs/bpf
+	refuses "mount -t bpf bpf /sys/fs/bpf"
+	must mount -t bpf bpf /sys/fs/bpf
+	switch_with_vms
+}
+
+test_run_that_is_read_only()
+{
+	mkdir "$WORK/ro"
+	must mount --bind "$WORK/ro" /run/netns
+	must mkdir -p /run/ecswitch
+	must mount -t tmpfs -o ro tmpfs /run/ecswitch
+	refuses "cannot open /run/ecswitch/main.lock: Read-only file system"
+	assert_eq "$(find /sys/fs/bpf -mindepth 1 ! -name '*.debug')" "" "what is pinned"
+}
+
+test_map_of_a_stranger_is_named_and_kept_until_detach()
+{
+	switch_with_vms
+	switch_kill
+	must rm "$PINS/ecs_stats"
+	must bpftool map create "$PINS/ecs_stats" type hash key 4 value 4 entries 4 name stranger
+	refuses "$PINS/ecs_stats is not a map of ours; remove it"
+	assert ping4 a 12
+	assert bpftool map show pinned "$PINS/ecs_stats"
+	must rm "$PINS/ecs_stats"
+	switch_start
+	assert ping4 a 12
+	switch_kill
+	must rm "$PINS/ecs_stats"
+	must bpftool map create "$PINS/ecs_stats" type hash key 4 value 4 entries 4 name stranger
+	must "$ECSWITCHD" --detach
+	assert_eq "$(find /sys/fs/bpf -mindepth 1 ! -name '*.debug')" "" "what is pinned"
+}
+
+test_capability_that_is_missing()
+{
+	local cap
+
+	for cap in bpf net_admin; do
+		refuses "CAP_BPF|CAP_NET_ADMIN|not permitted" setpriv --bounding-set "-$cap,-sys_admin" \
+			--inh-caps "-$cap,-sys_admin"
+	done
+	assert_eq "$(bpftool -j net show | jq '.[0].tc | length')" 0 "attached programs"
+}
+
+test_three_capabilities_are_enough_from_the_start()
+{
+	local only=-all,+bpf,+net_admin,+perfmon
+
+	mkdir -p /run/ecswitch
+	lan_new
+	switch_config <<- 'END'
+		network add net uplink up0
+		match add veth* network net
+	END
+	setpriv --bounding-set $only --inh-caps $only "$ECSWITCHD" 2>> "$WORK/ecswitchd-main.log" &
+	SWITCH_PID=$!
+	assert_soon 10 switch_answers main $SWITCH_PID
+	vm_new a 11
+	wait_port vetha
+	assert ping4 a 2
+}
+
+caps_of() # PID SET
+{
+	sed -n "s/^$2:\t0*//p" "/proc/$1/status"
+}
+
+test_running_daemon_keeps_three_capabilities_and_does_its_work()
+{
+	local set
+
+	lan_new
+	switch_with_vms
+	for set in CapPrm CapEff CapBnd; do
+		assert_eq "$(caps_of $SWITCH_PID $set)" c000001000 "$set" # bpf, perfmon, net_admin
+	done
+	assert_eq "$(caps_of $SWITCH_PID NoNewPrivs)" 1 "no new privileges"
+	must ctl network set net uplink up0
+	must ctl network set net gateway 10.0.0.9/24
+	must ctl fdb add 02:00:00:00:00:99 vetha
+	assert ping4 a 2
+	assert ping4 a 9
+	must ctl network add nat gateway 10.9.0.1/24
+	must ctl save
+	must ctl reload
+	assert ping4 a 2
+	switch_stop
+	switch_start --fdb-size 1024
+	assert ping4 a 2
+	must ctl detach
+	assert_eq "$(find /sys/fs/bpf -mindepth 1 ! -name '*.debug')" "" "what is pinned"
+	assert_eq "$(tc qdisc show | grep clsact)" "" "qdiscs"
+	assert_fails ip link show ecs-net
+}
+
+test_second_instance_is_refused_the_uplink_of_the_first()
+{
+	local first
+
+	lan_new
+	switch_config <<< "network add net uplink up0"
+	switch_start
+	wait_port up0
+	first=$SWITCH_PID
+	echo "network add net uplink up0" > /etc/ecswitch/two.conf
+	switch_start -i two
+	assert_match "$(ctl -i two --json status | jq -c .problems)" "another ecswitch instance" problems
+	switch_kill
+	must "$ECSWITCHD" -i two --detach
+	assert_soon 2 alive "$first"
+	wait_port up0
+}
+
+test_full_disk_loses_no_configuration()
+{
+	local i
+
+	must mount -t tmpfs -o size=16k,nr_inodes=20 tmpfs /etc/ecswitch
+	switch_with_vms
+	dd if=/dev/zero of=/etc/ecswitch/fill bs=1k count=100 2> "$WORK/dd.log"
+	for ((i = 0; i < 60; i++)); do
+		echo "network add net$i"
+	done > "$WORK/many"
+	must ctl batch "$WORK/many"
+	assert_match "$(ctl save 2>&1)" "No space left.*old file is unchanged" "word of save"
+	assert_eq "$(wc -l < /etc/ecswitch/ecswitch.conf)" 2 "lines of the file"
+	assert_eq "$(find /etc/ecswitch -type f | wc -l)" 2 "files"
+	rm /etc/ecswitch/fill
+	must ctl save
+	assert_eq "$(grep -c '^network add' /etc/ecswitch/ecswitch.conf)" 61 "networks in the file"
+	assert ping4 a 12
+}
+
+test_full_run_lets_commands_work_and_says_what_is_lost()
+{
+	must mkdir -p /run/ecswitch
+	must mount -t tmpfs -o size=4k,nr_inodes=20 tmpfs /run/ecswitch
+	switch_with_vms
+	dd if=/dev/zero of=/run/ecswitch/fill bs=1k count=100 2> "$WORK/dd.log"
+	must ctl network add more
+	assert grep -q "will not outlive this daemon: .*No space left" "$WORK/ecswitchd-main.log"
+	assert ping4 a 12
+}
+
+test_running_file_that_is_broken_falls_back_to_the_configuration()
+{
+	switch_with_vms
+	must ctl network add more
+	switch_kill
+	sed -i '2,$s/^/rubbish /' /run/ecswitch/main.running
+	switch_start
+	assert grep -q "what commands had changed is lost" "$WORK/ecswitchd-main.log"
+	assert_eq "$(ctl --json network list | jq -r '.[].name' | xargs)" net networks
+	switch_kill
+	rm /run/ecswitch/main.running
+	mkdir /run/ecswitch/main.running
+	switch_start
+	assert ping4 a 12
+}
+
+test_error_in_the_configuration_ends_the_daemon_and_not_the_switch()
+{
+	local before
+
+	switch_with_vms
+	switch_kill
+	before=$(bpftool -j map dump pinned $PINS/ecs_ports | md5sum)
+	echo "network ad net" >> /etc/ecswitch/ecswitch.conf
+	refuses "ecswitch.conf:3: "
+	assert ping4 a 12
+	assert_eq "$(bpftool -j map dump pinned $PINS/ecs_ports | md5sum)" "$before" "ports in the map"
+	sed -i '$d' /etc/ecswitch/ecswitch.conf
+	switch_start
+	assert ping4 a 12
+	echo "network ad net" >> /etc/ecswitch/ecswitch.conf
+	assert_match "$(ctl reload 2>&1)" "ecswitch.conf:3: " "word of reload"
+	kill -HUP $SWITCH_PID
+	assert_soon 2 grep -q "reload: .*running configuration is unchanged" "$WORK/ecswitchd-main.log"
+	assert ping4 a 12
+}
+
+test_log_that_nobody_reads()
+{
+	local i
+
+	switch_config <<- 'END'
+		network add net
+		match add veth* network net
+	END
+	mkfifo "$WORK/log"
+	exec 9<> "$WORK/log" # held open, and never read
+	"$ECSWITCHD" --log-level debug 2>&9 &
+	SWITCH_PID=$!
+	assert_soon 10 switch_answers main $SWITCH_PID
+	ns_new_silent far
+	for i in 1 2 3; do
+		many_veths far veth 200
+		many_del veth 200
+	done
+	vm_new a 11
+	vm_new b 12
+	wait_port vetha vethb
+	assert ping4 a 12
+}
+
+test_clients_that_hang_disturb_nobody()
+{
+	local i
+
+	switch_with_vms
+	for ((i = 0; i < 20; i++)); do
+		start "hung$i" @ socat -u EXEC:"sleep 60" UNIX-CONNECT:/run/ecswitch/main.sock
+	done
+	# One that asks on and on and reads nothing.
+	start deaf @ bash -c 'while :; do echo "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"port.list\"}"
+		done | socat -u - UNIX-CONNECT:/run/ecswitch/main.sock'
+	vm_new c 13
+	wait_port vethc
+	assert ping4 a 13
+	assert ctl --timeout 3 port list
+}
+
+test_uplink_that_appears_later()
+{
+	switch_config <<- 'END'
+		network add net uplink up0
+		match add veth* network net
+	END
+	switch_start
+	vm_new a 11
+	wait_port vetha
+	assert_eq "$(ctl --json port show up0 | jq -r .state)" waiting "state of the uplink"
+	lan_new
+	wait_port up0
+	assert ping4 a 2
+}
+
+test_default_route_that_appears_later()
+{
+	switch_start
+	vm_new a 11
+	wait_port vetha
+	lan_new
+	must ip route add default via 10.0.0.2
+	wait_port up0
+	assert ping4 a 2
+}
+
+test_links_that_changed_while_no_daemon_ran()
+{
+	local index count
+
+	lan_new
+	switch_with_vms
+	must ctl network set net uplink up0
+	must ctl save
+	vm_new c 13
+	vm_new d 14
+	vm_new e 15
+	wait_port vethc vethd vethe up0
+	pinger_start a 12
+	switch_kill
+	index=$(ifindex_of @ vethc)
+	must ip link del vethc # and another one with its number and its name
+	must ip link add vethc index "$index" type veth peer name eth1 netns /run/netns/b
+	must ip link set vethc up
+	must ip link set vethd down
+	must ip link set vethd name vethz
+	must ip link set vethz up
+	must tc filter del dev vethe ingress
+	must tc qdisc del dev vethe clsact
+	must ip addr add 10.0.0.77/24 dev up0
+	switch_start
+	wait_port vethz vethe
+	pinger_end
+	assert_eq "$LOST" 0 "lost pings between ports that nothing happened to"
+	assert no_port vethd
+	assert ping4 a 14
+	assert ping4 a 15
+	assert ping4 a 77
+	count=$(ip -j link | jq '[.[] | select(.ifname | test("^(up0|veth)"))] | length')
+	assert_soon 2 same ports_up = $((count - 1)) # vethc has no carrier
+	assert_eq "$(fdb_port net "$(mac_of e eth0)")" vethe "port of e"
+	assert_eq "$(ctl --json status | jq -c .problems)" "[]" problems
+}
+
+run_tests "$@"
