@@ -4,7 +4,7 @@
 bench_tools = \
 	tests/bench/firstframe \
 	tests/bench/hook \
-	tests/bench/udpsend
+	tests/bench/udpload
 check_PROGRAMS += $(bench_tools)
 
 tests_bench_firstframe_SOURCES = tests/bench/firstframe.c tests/lib/netns.h
@@ -12,7 +12,7 @@ tests_bench_firstframe_CFLAGS = $(AM_CFLAGS) $(LIBNL_CFLAGS)
 tests_bench_firstframe_LDADD = $(LIBNL_LIBS)
 tests_bench_hook_CFLAGS = $(AM_CFLAGS) $(LIBBPF_CFLAGS)
 tests_bench_hook_LDADD = $(LIBBPF_LIBS)
-tests_bench_udpsend_SOURCES = tests/bench/udpsend.c
+tests_bench_udpload_SOURCES = tests/bench/udpload.c
 
 bench-tools: $(bench_tools)
 .PHONY: bench-tools

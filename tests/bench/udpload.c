@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Sends small UDP datagrams as fast as its core can, for a number of seconds.
+ * The two ends of a stream of small UDP datagrams.
  *
- *	udpsend ADDR PORT SECONDS
+ *	udpload send ADDR PORT SECONDS	as fast as its core can
+ *	udpload sink PORT		a socket that nobody reads, until it is killed
  *
- * One socket, frames of 64 bytes, 64 datagrams a system call. Prints the datagrams sent and the
- * nanoseconds that it took, by the clock and of this process's CPU time. Frames that a veth
- * carries on in the sender's context are in that CPU time.
+ * send: one socket, frames of 64 bytes, 64 datagrams a system call. Prints the datagrams sent
+ * and the nanoseconds that it took, by the clock and of this process's CPU time. Frames that a
+ * veth carries on in the sender's context are in that CPU time.
  */
 #include <config.h>
 
@@ -18,6 +19,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <time.h>
+#include <unistd.h>
 #include <arpa/inet.h>
 #include <linux/if_ether.h>
 #include <linux/udp.h>
@@ -35,15 +37,15 @@ static uint64_t now_ns(clockid_t clock)
 	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
 }
 
-static int connect_to(const char *addr, const char *port)
+static int udp_socket(const char *addr, const char *port, struct sockaddr_in *to)
 {
-	struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons((uint16_t)atoi(port))};
 	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
-	if (inet_pton(AF_INET, addr, &to.sin_addr) != 1)
+	*to = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons((uint16_t)atoi(port))};
+	if (inet_pton(AF_INET, addr, &to->sin_addr) != 1)
 		errx(2, "%s is no IPv4 address", addr);
-	if (fd < 0 || connect(fd, (struct sockaddr *)&to, sizeof(to)))
-		err(1, "socket to %s", addr);
+	if (fd < 0)
+		err(1, "socket");
 	return fd;
 }
 
@@ -71,19 +73,44 @@ static uint64_t send_until(int fd, uint64_t end)
 	return sent;
 }
 
-int main(int argc, char **argv)
+static void send_for(const char *addr, const char *port, const char *seconds)
 {
+	struct sockaddr_in to;
+	int fd = udp_socket(addr, port, &to);
 	uint64_t start, cpu, sent;
-	int fd;
 
-	if (argc != 4)
-		errx(2, "usage: udpsend ADDR PORT SECONDS");
-	fd = connect_to(argv[1], argv[2]);
+	if (connect(fd, (struct sockaddr *)&to, sizeof(to)))
+		err(1, "connect");
 	start = now_ns(CLOCK_MONOTONIC);
 	cpu = now_ns(CLOCK_PROCESS_CPUTIME_ID);
-	sent = send_until(fd, start + (uint64_t)(atof(argv[3]) * 1e9));
+	sent = send_until(fd, start + (uint64_t)(atof(seconds) * 1e9));
 	printf("%llu %llu %llu\n", (unsigned long long)sent,
 	       (unsigned long long)(now_ns(CLOCK_MONOTONIC) - start),
 	       (unsigned long long)(now_ns(CLOCK_PROCESS_CPUTIME_ID) - cpu));
+}
+
+/* With the smallest buffer that there is. */
+static void sink(const char *port)
+{
+	struct sockaddr_in at;
+	int fd = udp_socket("0.0.0.0", port, &at);
+	int smallest = 0;
+
+	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &smallest, sizeof(smallest)) ||
+	    bind(fd, (struct sockaddr *)&at, sizeof(at)))
+		err(1, "port %s", port);
+	puts("ready");
+	fflush(stdout);
+	pause();
+}
+
+int main(int argc, char **argv)
+{
+	if (argc == 5 && !strcmp(argv[1], "send"))
+		send_for(argv[2], argv[3], argv[4]);
+	else if (argc == 3 && !strcmp(argv[1], "sink"))
+		sink(argv[2]);
+	else
+		errx(2, "usage: udpload send ADDR PORT SECONDS | udpload sink PORT");
 	return 0;
 }
