@@ -55,9 +55,14 @@ static __noinline void nat_tell(const struct ecs_frame *pkt, __u32 type, __u32 s
 	__u64 pause_ns = type == ECS_EVENT_NAT_FULL ? NAT_TELL_FULL_NS : NAT_TELL_NS;
 	struct ecs_event *event;
 
-	if (!use || (use->told_ns && now - use->told_ns < pause_ns))
+	if (!use)
 		return;
-	use->told_ns = now;
+	/* The first flow is always told: whoever sleeps would not expire it. */
+	if (type != ECS_EVENT_NAT_FIRST) {
+		if (use->told_ns && now - use->told_ns < pause_ns)
+			return;
+		use->told_ns = now;
+	}
 	event = bpf_ringbuf_reserve(&ecs_events, sizeof(*event), 0);
 	if (!event)
 		return;
@@ -68,6 +73,18 @@ static __noinline void nat_tell(const struct ecs_frame *pkt, __u32 type, __u32 s
 	event->network = pkt->src.network;
 	__builtin_memcpy(event->mac, pkt->src.mac, sizeof(event->mac));
 	bpf_ringbuf_submit(event, 0);
+}
+
+/* Counts a new flow, for the table and for the port that opened it. */
+static __noinline void nat_count(const struct ecs_frame *pkt, __u32 slot, __u64 now)
+{
+	__u32 whole = 0;
+	struct ecs_nat_use *use = bpf_map_lookup_elem(&ecs_nat_used, &whole);
+
+	if (use && !__sync_fetch_and_add(&use->flows, 1))
+		nat_tell(pkt, ECS_EVENT_NAT_FIRST, 0, now);
+	if (slot)
+		nat_use_add(slot, 1);
 }
 
 static __always_inline enum ecs_drop nat_refuse(const struct ecs_frame *pkt,
@@ -260,9 +277,7 @@ static __noinline struct ecs_nat_flow *nat_enter(const struct ecs_frame *pkt,
 		bpf_map_delete_elem(&ecs_nat_flows, &probe->back);
 		return err == -NAT_EEXIST ? nat_find(&np->key) : 0;
 	}
-	nat_use_add(0, 1);
-	if (entry->slot)
-		nat_use_add(entry->slot, 1);
+	nat_count(pkt, entry->slot, np->now);
 	return nat_find(&np->key);
 }
 

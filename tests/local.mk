@@ -15,6 +15,7 @@ include tests/bench/bench.mk
 test_tools = \
 	tests/lib/countprog \
 	tests/lib/frame \
+	tests/lib/many \
 	tests/lib/pinger \
 	tests/lib/stream \
 	tests/lib/taphost \
@@ -23,6 +24,7 @@ tests_lib_countprog_SOURCES = tests/lib/countprog.c tests/lib/netns.h
 tests_lib_countprog_CFLAGS = $(AM_CFLAGS) $(LIBBPF_CFLAGS)
 tests_lib_countprog_LDADD = $(LIBBPF_LIBS)
 tests_lib_frame_SOURCES = tests/lib/frame.c tests/lib/netns.h
+tests_lib_many_SOURCES = tests/lib/many.c
 tests_lib_pinger_SOURCES = tests/lib/pinger.c tests/lib/netns.h
 tests_lib_stream_SOURCES = tests/lib/stream.c tests/lib/netns.h
 tests_lib_taphost_SOURCES = tests/lib/taphost.c tests/lib/netns.h
@@ -49,6 +51,7 @@ EXTRA_DIST += \
 	scripts/deps \
 	scripts/style \
 	scripts/tap.awk \
+	tests/lib/nat.bash \
 	tests/lib/net.bash \
 	tests/lib/switch.bash \
 	tests/lib/system.bash \

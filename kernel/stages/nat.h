@@ -308,7 +308,7 @@ __noinline int ecs_nat_from_host(struct __sk_buff *skb, struct ecs_frame *pkt)
 	mine.created = np.tick;
 	mine.timeout_s = NAT_HOST_S;
 	if (!bpf_map_update_elem(&ecs_nat_flows, &key, &mine, BPF_NOEXIST))
-		nat_use_add(0, 1);
+		nat_count(pkt, 0, np.now);
 	return ECS_CONTINUE;
 }
 

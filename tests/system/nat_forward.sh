@@ -1,0 +1,135 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# Forwards: the outside, other networks and the VMs themselves reach a VM by the uplink's address.
+. "$(dirname "$0")/../lib/system.bash"
+. "$(dirname "$0")/../lib/nat.bash"
+
+test_lan_and_far_hosts_reach_a_forwarded_service()
+{
+	nat_world
+	nat_vm a 11
+	web a 80 16
+	must ctl nat forward add tcp 8080 to 10.77.0.11:80 network vms
+	web_get lan http://10.0.0.1:8080/data
+	web_get far http://10.0.0.1:8080/data
+	assert_eq "$(flows '[.[] | .kind + " " + .inside] | unique | join(",")' proto tcp)" \
+		"forward 10.77.0.11:80" "flows"
+}
+
+test_the_service_sees_who_asks()
+{
+	nat_world
+	nat_vm a 11
+	listen a tcp 80 'echo $SOCAT_PEERADDR $SOCAT_PEERPORT'
+	must ctl nat forward add tcp 8080 to 10.77.0.11:80 network vms
+	assert_eq "$(ask far tcp 10.0.0.1 8080 sourceport=4321)" "$FAR 4321" "address of the client"
+}
+
+test_udp_and_ranges_are_forwarded()
+{
+	nat_world
+	nat_vm a 11
+	listen a udp 53 'read x; echo first'
+	listen a udp 5005 'read x; echo fifth'
+	must ctl nat forward add udp 5353 to 10.77.0.11:53 network vms
+	must ctl nat forward add udp 6000-6010 to 10.77.0.11:5000 network vms
+	assert_eq "$(ask lan udp 10.0.0.1 5353)" first "answer of a forwarded port"
+	assert_eq "$(ask lan udp 10.0.0.1 6005)" fifth "answer in a range"
+}
+
+test_vms_reach_forwards_by_the_uplinks_address()
+{
+	nat_world
+	nat_vm a 11
+	nat_vm b 12
+	red_vm c 11
+	web a 80
+	must ctl nat forward add tcp 8080 to 10.77.0.11:80 network vms
+	web_get b http://10.0.0.1:8080/data
+	web_get c http://10.0.0.1:8080/data
+	web_get a http://10.0.0.1:8080/data
+	assert_ge "$(flows '[.[] | select(.kind == "hairpin")] | length')" 2 "hairpin flows"
+}
+
+test_the_host_itself_reaches_the_vm()
+{
+	nat_world
+	nat_vm a 11
+	web a 80
+	web_get @ http://10.77.0.11/data
+}
+
+test_forwards_work_when_the_daemon_is_dead()
+{
+	nat_world
+	nat_vm a 11
+	web a 80
+	must ctl nat forward add tcp 8080 to 10.77.0.11:80 network vms
+	switch_kill
+	web_get lan http://10.0.0.1:8080/data
+	switch_start
+	web_get lan http://10.0.0.1:8080/data
+	assert_eq "$(ctl --json nat list | jq -r '.[0].forwards[0].port')" 8080 "forward after a restart"
+}
+
+test_a_forward_waits_for_its_vm()
+{
+	nat_world
+	must ctl nat forward add tcp 8080 to 10.77.0.11:80 network vms
+	assert_fails ask lan tcp 10.0.0.1 8080
+	nat_vm a 11
+	web a 80
+	web_get lan http://10.0.0.1:8080/data
+}
+
+test_a_forward_that_is_removed_is_the_hosts_again()
+{
+	nat_world
+	nat_vm a 11
+	listen a tcp 80 'echo vm'
+	must ctl nat forward add tcp 8080 to 10.77.0.11:80 network vms
+	assert_eq "$(ask lan tcp 10.0.0.1 8080)" vm "answer of the forward"
+	must ctl nat forward del tcp 8080 network vms
+	listen @ tcp 8080 'echo host'
+	assert_eq "$(ask lan tcp 10.0.0.1 8080)" host "answer without the forward"
+}
+
+test_a_port_that_the_host_listens_on_is_refused_unless_forced()
+{
+	nat_world
+	nat_vm a 11
+	listen @ tcp 8080 'echo host'
+	listen @ udp 8081 'read x; echo host'
+	listen a tcp 80 'echo vm'
+	assert_match "$(ctl nat forward add tcp 8000-8100 to 10.77.0.11 network vms 2>&1)" \
+		"listens on tcp port 8080.*force"
+	assert_match "$(ctl nat forward add udp 8081 to 10.77.0.11 network vms 2>&1)" "udp port 8081"
+	must ctl nat forward add udp 8080 to 10.77.0.11 network vms
+	assert_eq "$(ask lan tcp 10.0.0.1 8080)" host "answer before the forward"
+	must ctl nat forward add tcp 8080 to 10.77.0.11:80 network vms force
+	assert_eq "$(ask lan tcp 10.0.0.1 8080)" vm "answer of the forced forward"
+}
+
+test_overlapping_forwards_of_one_uplink_are_refused()
+{
+	nat_world
+	must ctl network add red uplink up0 gateway 10.78.0.1/24 nat
+	must ctl nat forward add tcp 8000-8010 to 10.77.0.11 network vms
+	assert_match "$(ctl nat forward add tcp 8005 to 10.78.0.11 network red 2>&1)" "already"
+	must ctl nat forward add udp 8005 to 10.78.0.11 network red
+	assert_fails ctl network del vms
+}
+
+test_forwards_move_with_the_uplinks_address()
+{
+	nat_world
+	nat_vm a 11
+	listen a tcp 80 'echo vm'
+	must ctl nat forward add tcp 8080 to 10.77.0.11:80 network vms
+	must sysctl -qw net.ipv4.conf.up0.promote_secondaries=1
+	must ip addr add 10.0.0.9/24 dev up0
+	must ip addr del 10.0.0.1/24 dev up0
+	assert_soon 5 same ask lan tcp 10.0.0.9 8080 = vm
+}
+
+run_tests "$@"
