@@ -188,7 +188,7 @@ static long nat_probe_port(__u32 i, void *ctx)
 }
 
 /* Under pressure also the port of a flow that has ended but whose timeout still runs. */
-static __noinline void nat_take_closed(struct nat_probe *probe)
+static __always_inline void nat_take_closed(struct nat_probe *probe)
 {
 	struct ecs_nat_flow *there;
 
@@ -201,7 +201,7 @@ static __noinline void nat_take_closed(struct nat_probe *probe)
 
 /* RFC 4787 section 4.2: the VM's own port if it is free, else one that depends on the VM, so
  * that two of them rarely meet. */
-static __noinline enum ecs_drop nat_choose(const struct nat_pkt *np, struct nat_probe *probe)
+static __always_inline enum ecs_drop nat_choose(const struct nat_pkt *np, struct nat_probe *probe)
 {
 	const struct nat_want *want = probe->want;
 	__u32 own = bpf_ntohs(np->key.sport_be);

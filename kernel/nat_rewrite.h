@@ -199,10 +199,13 @@ static __always_inline long nat_write_heads(struct __sk_buff *skb, const struct 
  * nat_rewrite - the packet as the far side of the NAT sees it, TTL decremented
  * @macs: write nat_pkt.macs too
  *
+ * Inlined, so that no frame of its own lies under that of nat_write_quote(): the frames of a
+ * chain of calls share 512 bytes of stack, and Linux 6.1 rounds each up to 32.
+ *
  * Return: 0; -errno, with the packet half changed.
  */
-static __noinline long nat_rewrite(struct __sk_buff *skb, const struct nat_pkt *np,
-				   const struct ecs_nat_flow *flow, int macs)
+static __always_inline long nat_rewrite(struct __sk_buff *skb, const struct nat_pkt *np,
+					const struct ecs_nat_flow *flow, int macs)
 {
 	struct nat_diffs diffs = {0};
 	long err = 0;

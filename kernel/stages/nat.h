@@ -312,7 +312,7 @@ __noinline int ecs_nat_from_host(struct __sk_buff *skb, struct ecs_frame *pkt)
 	return ECS_CONTINUE;
 }
 
-static __noinline enum ecs_verdict nat_ipv4(struct __sk_buff *skb, struct ecs_pkt *pkt)
+static __always_inline enum ecs_verdict nat_ipv4(struct __sk_buff *skb, struct ecs_pkt *pkt)
 {
 	struct ecs_frame *frame = (struct ecs_frame *)&pkt->dst;
 	enum ecs_verdict verdict = ecs_nat_forwarded(skb, frame);
