@@ -11,3 +11,8 @@ packaging/ecswitchd.service: packaging/ecswitchd.service.in
 packaging/ecswitchd@.service: packaging/ecswitchd@.service.in
 $(units):
 	$(AM_V_GEN)$(MKDIR_P) packaging && sed 's|@sbindir[@]|$(sbindir)|' $(srcdir)/$@.in >$@
+
+# The group that may read, the folder of the sockets, and a configuration to begin with.
+dist_sysusers_DATA = packaging/sysusers.d/ecswitch.conf
+dist_tmpfiles_DATA = packaging/tmpfiles.d/ecswitch.conf
+dist_examples_DATA = packaging/ecswitch.conf.example
