@@ -108,7 +108,7 @@
 #define K_NAT_LIMIT_OPT                                                                            \
 	{                                                                                          \
 		.name = "nat_limit", .type = ECS_TYPE_UINT, .keyword = "nat-limit", .meta = "N",   \
-		.min = 1, .max = ECS_NAT_FLOWS_MAX, .optional = true, .nullable = true          \
+		.min = 1, .max = ECS_NAT_FLOWS_MAX, .optional = true, .nullable = true             \
 	}
 #define K_TIMEOUT_OPT(proto)                                                                       \
 	{                                                                                          \
