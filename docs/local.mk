@@ -14,6 +14,7 @@ EXTRA_DIST += \
 	docs/ecswitch.conf.5.scd \
 	docs/ecswitchctl.8.scd \
 	docs/ecswitchd.8.scd \
+	docs/nat.md \
 	docs/protocol.md
 
 docs/ecswitch.7: docs/ecswitch.7.scd
