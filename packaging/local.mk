@@ -16,3 +16,6 @@ $(units):
 dist_sysusers_DATA = packaging/sysusers.d/ecswitch.conf
 dist_tmpfiles_DATA = packaging/tmpfiles.d/ecswitch.conf
 dist_examples_DATA = packaging/ecswitch.conf.example
+
+# What QEMU calls for a tap.
+dist_pkglibexec_SCRIPTS = packaging/qemu/ecswitch-ifup packaging/qemu/ecswitch-ifdown
