@@ -21,6 +21,7 @@ CLEANFILES += tests/bpf/libbpftest.a
 tests_bpf_libbpftest_a_SOURCES = \
 	tests/bpf/bpf_test.c \
 	tests/bpf/bpf_test.h \
+	tests/bpf/bpf_test_frame.c \
 	tests/bpf/bpf_test_maps.c
 tests_bpf_libbpftest_a_CPPFLAGS = $(bpf_test_cppflags)
 
