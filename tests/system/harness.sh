@@ -122,7 +122,7 @@ test_everything_ends_with_the_world()
 {
 	start sleeper @ sleep 1000
 	assert alive "$STARTED"
-	assert_eq "$(pgrep -c sleep)" 1 "processes of that name in this world"
+	assert_soon 1 same pgrep -c sleep = 1
 }
 
 run_tests "$@"

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # A frame reaches whom it should, once, and nobody else.
 . "$(dirname "$0")/../lib/system.bash"
-TEST_TIMEOUT=90
+TEST_TIMEOUT=240
 
 SRC=02:00:00:00:00:01
 UNKNOWN=02:00:00:00:00:77

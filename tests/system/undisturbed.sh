@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Traffic under way does not notice that the switch starts, stops, is killed or goes.
 . "$(dirname "$0")/../lib/system.bash"
-TEST_TIMEOUT=90
+TEST_TIMEOUT=240
 
 assert_undisturbed() # WHAT
 {
