@@ -28,8 +28,8 @@ int ecs_from_vm(struct __sk_buff *skb)
 		  ecs_port(skb, &pkt) ?:
 		  ecs_guard(skb, &pkt) ?:
 		  ecs_patch(skb, &pkt) ?:
-		  ecs_learn(skb, &pkt) ?:
 		  ecs_nat(skb, &pkt) ?:
+		  ecs_learn(skb, &pkt) ?:
 		  ecs_switch(skb, &pkt);
 	return ecs_emit(skb, &pkt, verdict);
 }
@@ -44,8 +44,8 @@ int ecs_from_uplink(struct __sk_buff *skb)
 		  ecs_parse(skb, &pkt) ?:
 		  ecs_port(skb, &pkt) ?:
 		  ecs_patch(skb, &pkt) ?:
-		  ecs_learn(skb, &pkt) ?:
 		  ecs_nat(skb, &pkt) ?:
+		  ecs_learn(skb, &pkt) ?:
 		  ecs_switch(skb, &pkt);
 	return ecs_emit(skb, &pkt, verdict);
 }

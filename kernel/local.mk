@@ -6,9 +6,12 @@ bpf_sources = \
 	kernel/maps.h \
 	kernel/nat_answer.h \
 	kernel/nat_flow.h \
+	kernel/nat_fragment.h \
+	kernel/nat_host.h \
 	kernel/nat_new.h \
 	kernel/nat_pkt.h \
 	kernel/nat_rewrite.h \
+	kernel/nat_tell.h \
 	kernel/nat_way.h \
 	kernel/output.h \
 	kernel/pkt.h \

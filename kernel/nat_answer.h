@@ -105,17 +105,19 @@ static __always_inline long nat_answer_write(struct __sk_buff *skb, struct ecs_f
 }
 
 /**
- * nat_answer - drop the packet and tell its sender
+ * ecs_nat_answer - drop the packet and tell its sender
  * @from_be: the address that the sender knows us by
  * @mtu:     of the next link, in which the packet does not fit; 0 = its TTL ran out
  *
  * RFC 1122 section 3.2.2: never about an ICMP error, nor about a later fragment.
  */
-static __noinline enum ecs_verdict nat_answer(struct __sk_buff *skb, struct ecs_frame *pkt,
-					      const struct nat_pkt *np, __be32 from_be, __u32 mtu)
+__noinline int ecs_nat_answer(struct __sk_buff *skb, struct ecs_frame *pkt,
+			      const struct nat_pkt *np, __be32 from_be, __u32 mtu)
 {
 	struct nat_answer_head head;
 
+	if (!pkt || !np)
+		return ECS_DROP;
 	pkt->reason = mtu ? ECS_DROP_NAT_MTU : ECS_DROP_NAT_TTL;
 	if (np->kind == NAT_ERROR || nat_later_fragment(np) || !from_be)
 		return ECS_DROP;

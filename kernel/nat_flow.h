@@ -82,18 +82,20 @@ static __always_inline void nat_set_state(struct ecs_nat_flow *flow, __u8 proto,
 }
 
 /* Answers go to where the VM is now, as its own packets tell. */
-static __always_inline int nat_mac_same(const struct ecs_frame *pkt,
-					const struct ecs_nat_flow *flow)
+static __always_inline int nat_same_sender(const struct ecs_frame *pkt,
+					   const struct ecs_nat_flow *flow)
 {
 	return pkt->hook != ECS_FROM_VM ||
-	       ecs_mac_word(flow->from_mac) == ecs_mac_word(pkt->src.mac);
+	       (flow->from_port == pkt->ifindex &&
+		ecs_mac_word(flow->from_mac) == ecs_mac_word(pkt->src.mac));
 }
 
-static __always_inline void nat_teach_mac(const struct ecs_frame *pkt, struct ecs_nat_flow *flow,
-					  struct ecs_nat_flow *other)
+static __always_inline void nat_teach(const struct ecs_frame *pkt, struct ecs_nat_flow *flow,
+				      struct ecs_nat_flow *other)
 {
 	if (pkt->hook != ECS_FROM_VM)
 		return;
+	flow->from_port = pkt->ifindex;
 	__builtin_memcpy(flow->from_mac, pkt->src.mac, sizeof(flow->from_mac));
 	__builtin_memcpy(other->to_mac, pkt->src.mac, sizeof(other->to_mac));
 }
@@ -127,15 +129,20 @@ static __always_inline __u8 nat_tcp_state(struct ecs_nat_flow *flow, struct ecs_
 }
 
 /* The packet may change the flow's state, or tells that the VM has another MAC. */
-static __noinline void nat_step(const struct ecs_frame *pkt, const struct nat_pkt *np,
-				struct ecs_nat_flow *flow)
+__noinline int ecs_nat_step(const struct ecs_frame *pkt, const struct nat_pkt *np,
+			    struct ecs_nat_flow *flow)
 {
-	__u8 proto = np->key.proto, state = flow->state;
-	struct ecs_nat_flow *other = nat_other(flow, proto);
+	struct ecs_nat_flow *other;
+	__u8 proto, state;
 
+	if (!pkt || !np || !flow)
+		return 0;
+	proto = np->key.proto;
+	state = flow->state;
+	other = nat_other(flow, proto);
 	if (!other)
-		return;
-	nat_teach_mac(pkt, flow, other);
+		return 0;
+	nat_teach(pkt, flow, other);
 	if (proto == IPPROTO_TCP)
 		state = nat_later_fragment(np) ? state : nat_tcp_state(flow, other, np->tcp_flags);
 	else if (!(flow->flags & ECS_NAT_ORIGIN))
@@ -144,6 +151,7 @@ static __noinline void nat_step(const struct ecs_frame *pkt, const struct nat_pk
 		nat_set_state(flow, proto, state);
 	if (state != other->state)
 		nat_set_state(other, proto, state);
+	return 0;
 }
 
 static __always_inline int nat_steady(const struct ecs_frame *pkt, const struct nat_pkt *np,
@@ -154,7 +162,7 @@ static __always_inline int nat_steady(const struct ecs_frame *pkt, const struct 
 	if (flow->state == ECS_NAT_NEW &&
 	    (np->key.proto == IPPROTO_TCP || !(flow->flags & ECS_NAT_ORIGIN)))
 		return 0;
-	return nat_mac_same(pkt, flow);
+	return nat_same_sender(pkt, flow);
 }
 
 /**
@@ -173,15 +181,17 @@ static __always_inline struct ecs_nat_flow *nat_live(const struct nat_pkt *np)
 }
 
 /** nat_account - the packet is the flow's: counters, time and state. Not for ICMP errors. */
-static __always_inline void nat_account(const struct ecs_frame *pkt, const struct nat_pkt *np,
+static __always_inline void nat_account(struct ecs_frame *pkt, const struct nat_pkt *np,
 					struct ecs_nat_flow *flow)
 {
 	flow->packets++;
 	flow->bytes += pkt->l3_len;
+	if (!nat_steady(pkt, np, flow))
+		ecs_nat_step(pkt, np, flow);
+	else if (flow->seen == np->tick)
+		pkt->learned = 1;
 	if (flow->seen != np->tick)
 		flow->seen = np->tick;
-	if (!nat_steady(pkt, np, flow))
-		nat_step(pkt, np, flow);
 }
 
 #endif

@@ -6,14 +6,11 @@
 #ifndef ECS_KERNEL_NAT_NEW_H
 #define ECS_KERNEL_NAT_NEW_H
 
-#include "count.h"
-#include "nat_flow.h"
+#include "nat_tell.h"
 
 #define NAT_PROBES 512	     /* ports that are tried before there is none */
 #define NAT_PROBES_CLOSED 16 /* from here on a closed flow's port is as good as a free one */
 #define NAT_EEXIST 17
-#define NAT_TELL_NS 1000000000ull
-#define NAT_TELL_FULL_NS (NAT_TELL_NS / 10)
 
 /* What the first packet should look like behind us. */
 struct nat_want {
@@ -49,53 +46,15 @@ struct nat_probe {
 	__u64 now;
 };
 
-static __noinline void nat_tell(const struct ecs_frame *pkt, __u32 type, __u32 slot, __u64 now)
-{
-	struct ecs_nat_use *use = bpf_map_lookup_elem(&ecs_nat_used, &slot);
-	__u64 pause_ns = type == ECS_EVENT_NAT_FULL ? NAT_TELL_FULL_NS : NAT_TELL_NS;
-	struct ecs_event *event;
-
-	if (!use)
-		return;
-	/* The first flow is always told: whoever sleeps would not expire it. */
-	if (type != ECS_EVENT_NAT_FIRST) {
-		if (use->told_ns && now - use->told_ns < pause_ns)
-			return;
-		use->told_ns = now;
-	}
-	event = bpf_ringbuf_reserve(&ecs_events, sizeof(*event), 0);
-	if (!event)
-		return;
-	event->time_ns = now;
-	event->type = type;
-	event->ifindex = pkt->ifindex;
-	event->old_ifindex = 0;
-	event->network = pkt->src.network;
-	__builtin_memcpy(event->mac, pkt->src.mac, sizeof(event->mac));
-	bpf_ringbuf_submit(event, 0);
-}
-
-/* Counts a new flow, for the table and for the port that opened it. */
-static __noinline void nat_count(const struct ecs_frame *pkt, __u32 slot, __u64 now)
-{
-	__u32 whole = 0;
-	struct ecs_nat_use *use = bpf_map_lookup_elem(&ecs_nat_used, &whole);
-
-	if (use && !__sync_fetch_and_add(&use->flows, 1))
-		nat_tell(pkt, ECS_EVENT_NAT_FIRST, 0, now);
-	if (slot)
-		nat_use_add(slot, 1);
-}
-
 static __always_inline enum ecs_drop nat_refuse(const struct ecs_frame *pkt,
 						const struct nat_pkt *np, enum ecs_drop reason)
 {
 	if (reason == ECS_DROP_NAT_TABLE_FULL)
 		nat_tell(pkt, ECS_EVENT_NAT_FULL, 0, np->now);
-	else if (np->in)
+	else
 		nat_tell(pkt,
 			 reason == ECS_DROP_NAT_LIMIT ? ECS_EVENT_NAT_LIMIT : ECS_EVENT_NAT_NO_PORT,
-			 np->in->slot, np->now);
+			 np->slot, np->now);
 	return reason;
 }
 
@@ -104,7 +63,7 @@ static __noinline enum ecs_drop nat_limits(const struct ecs_frame *pkt, const st
 					   const struct ecs_network *net)
 {
 	__u32 limit = pkt->hook == ECS_FROM_VM ? net->nat_limit : net->nat_limit_in;
-	__u32 slot = np->in ? np->in->slot : 0, whole = 0;
+	__u32 slot = np->slot, whole = 0;
 	struct ecs_nat_use *use = bpf_map_lookup_elem(&ecs_nat_used, &slot);
 	struct ecs_nat_use *total = bpf_map_lookup_elem(&ecs_nat_used, &whole);
 
@@ -121,21 +80,19 @@ static __noinline enum ecs_drop nat_limits(const struct ecs_frame *pkt, const st
 /* The host's own sockets come first, also those that sit in NAT's range on purpose. */
 static __noinline int nat_port_is_hosts(struct __sk_buff *skb, const struct ecs_nat_key *back)
 {
-	struct bpf_sock_tuple tuple = {
-		.ipv4 =
-			{
-				.saddr = back->src_be,
-				.daddr = back->dst_be,
-				.sport = back->sport_be,
-				.dport = back->dport_be,
-			},
-	};
+	struct {
+		__be32 src_be;
+		__be32 dst_be;
+		__be16 sport_be;
+		__be16 dport_be;
+	} ipv4 = {back->src_be, back->dst_be, back->sport_be, back->dport_be};
+	struct bpf_sock_tuple *tuple = (void *)&ipv4; /* no more of it is there, nor read */
 	struct bpf_sock *sk = 0;
 
 	if (back->proto == IPPROTO_TCP)
-		sk = bpf_skc_lookup_tcp(skb, &tuple, sizeof(tuple.ipv4), BPF_F_CURRENT_NETNS, 0);
+		sk = bpf_skc_lookup_tcp(skb, tuple, sizeof(ipv4), BPF_F_CURRENT_NETNS, 0);
 	else if (back->proto == IPPROTO_UDP)
-		sk = bpf_sk_lookup_udp(skb, &tuple, sizeof(tuple.ipv4), BPF_F_CURRENT_NETNS, 0);
+		sk = bpf_sk_lookup_udp(skb, tuple, sizeof(ipv4), BPF_F_CURRENT_NETNS, 0);
 	if (!sk)
 		return 0;
 	bpf_sk_release(sk);
@@ -224,14 +181,14 @@ static __always_inline enum ecs_drop nat_choose(const struct nat_pkt *np, struct
 							: ECS_DROP_NAT_TABLE_FULL;
 }
 
-static __always_inline void nat_fill(const struct ecs_frame *pkt, const struct nat_pkt *np,
-				     const struct nat_want *want, struct ecs_nat_flow *flow)
+static __always_inline void nat_fill(const struct nat_pkt *np, const struct nat_want *want,
+				     struct ecs_nat_flow *flow)
 {
 	flow->state = ECS_NAT_NEW;
 	flow->seen = np->tick;
 	flow->created = np->tick;
 	flow->network = want->network;
-	flow->slot = np->in ? np->in->slot : 0;
+	flow->slot = np->slot;
 	nat_set_state(flow, np->key.proto, ECS_NAT_NEW);
 }
 
@@ -249,17 +206,18 @@ static __always_inline void nat_fill_back(const struct ecs_frame *pkt, const str
 	__builtin_memset(probe->entry, 0, sizeof(*probe->entry));
 	ecs_nat_reverse(probe->entry, &np->key);
 	probe->entry->flags = want->flags & ~ECS_NAT_ORIGIN;
-	nat_fill(pkt, np, want, probe->entry);
+	nat_fill(np, want, probe->entry);
 	if (pkt->hook == ECS_FROM_VM)
 		__builtin_memcpy(probe->entry->to_mac, pkt->src.mac, sizeof(pkt->src.mac));
 }
 
 /* The port is ours; now the way there. Another CPU may have been faster with the same flow. */
-static __noinline struct ecs_nat_flow *nat_enter(const struct ecs_frame *pkt,
-						 const struct nat_pkt *np, struct nat_probe *probe)
+static __always_inline enum ecs_drop nat_enter(const struct ecs_frame *pkt,
+					       const struct nat_pkt *np, struct nat_probe *probe)
 {
 	const struct nat_want *want = probe->want;
 	struct ecs_nat_flow *entry = probe->entry;
+	struct ecs_nat_key key = np->key; /* 6.1 takes no key from a global function's argument */
 	__s32 err;
 
 	__builtin_memset(entry, 0, sizeof(*entry));
@@ -269,51 +227,49 @@ static __noinline struct ecs_nat_flow *nat_enter(const struct ecs_frame *pkt,
 	entry->dport_be = want->dport_be;
 	entry->scope = want->scope;
 	entry->flags = want->flags;
-	nat_fill(pkt, np, want, entry);
+	nat_fill(np, want, entry);
+	entry->seen--; /* so that the first packet's sender is still learned */
+	entry->from_port = pkt->ifindex;
 	if (pkt->hook == ECS_FROM_VM)
 		__builtin_memcpy(entry->from_mac, pkt->src.mac, sizeof(entry->from_mac));
-	err = bpf_map_update_elem(&ecs_nat_flows, &np->key, entry, BPF_NOEXIST);
+	err = bpf_map_update_elem(&ecs_nat_flows, &key, entry, BPF_NOEXIST);
 	if (err) {
 		bpf_map_delete_elem(&ecs_nat_flows, &probe->back);
-		return err == -NAT_EEXIST ? nat_find(&np->key) : 0;
+		return err == -NAT_EEXIST ? ECS_DROP_NONE : ECS_DROP_NAT_TABLE_FULL;
 	}
 	nat_count(pkt, entry->slot, np->now);
-	return nat_find(&np->key);
+	return ECS_DROP_NONE;
 }
 
 /**
- * nat_begin - a flow for the packet's tuple
- * @flow: out, the entry of the packet's direction; set only on success
+ * ecs_nat_begin - a flow for the packet's tuple, as @want says
  *
- * Return: ECS_DROP_NONE; the reason for which there is none.
+ * Return: ECS_DROP_NONE, and the entry is there; the reason for which it is not.
  */
-static __noinline enum ecs_drop nat_begin(struct __sk_buff *skb, const struct ecs_frame *pkt,
-					  const struct nat_pkt *np, const struct nat_want *want,
-					  struct ecs_nat_flow **flow)
+__noinline int ecs_nat_begin(struct __sk_buff *skb, const struct ecs_frame *pkt,
+			     const struct nat_pkt *np, const struct nat_want *want)
 {
-	struct nat_probe probe = {.skb = skb, .want = want, .now = np->now};
-	__u32 network = want->network, zero = 0;
-	const struct ecs_network *net = bpf_map_lookup_elem(&ecs_networks, &network);
-	struct ecs_nat_flow *made;
+	struct nat_probe probe = {0};
+	struct ecs_network *net;
+	__u32 network, zero = 0;
 	enum ecs_drop reason;
 
-	if (pkt->hook == ECS_FROM_VM && np->net)
-		net = np->net;
+	if (!pkt || !np || !want)
+		return ECS_DROP_NAT_TABLE_FULL;
+	network = pkt->hook == ECS_FROM_VM ? pkt->src.network : want->network;
+	net = bpf_map_lookup_elem(&ecs_networks, &network);
 	reason = net ? nat_limits(pkt, np, net) : ECS_DROP_NAT_TABLE_FULL;
 	if (reason)
 		return reason;
+	probe.skb = skb;
+	probe.want = want;
+	probe.now = np->now;
 	probe.entry = bpf_map_lookup_elem(&ecs_nat_scratch, &zero);
 	if (!probe.entry)
 		return ECS_DROP_NAT_TABLE_FULL;
 	nat_fill_back(pkt, np, &probe);
-	reason = nat_choose(np, &probe);
-	if (reason)
-		return nat_refuse(pkt, np, reason);
-	made = nat_enter(pkt, np, &probe);
-	if (!made)
-		return nat_refuse(pkt, np, ECS_DROP_NAT_TABLE_FULL);
-	*flow = made;
-	return ECS_DROP_NONE;
+	reason = nat_choose(np, &probe) ?: nat_enter(pkt, np, &probe);
+	return reason ? nat_refuse(pkt, np, reason) : ECS_DROP_NONE;
 }
 
 #endif

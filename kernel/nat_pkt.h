@@ -52,10 +52,10 @@ struct nat_macs {
 	__u8 src[6];
 } __attribute__((aligned(4)));
 
+/* No map pointer is in it, so that BPF global functions can take it: each is verified once, not
+ * once for every state in which it may be called. A chain of calls has 512 bytes of stack, and
+ * Linux 6.1 rounds each frame up to 32. */
 struct nat_pkt {
-	const struct ecs_port *in;
-	const struct ecs_network *net; /* of the VM, or bridged onto the uplink; may be NULL */
-	const struct ecs_port *out;
 	struct ecs_nat_key key; /* of the flow's entry for this packet */
 	__be32 src_be;		/* of the outer header */
 	__be32 dst_be;
@@ -76,7 +76,22 @@ struct nat_pkt {
 	__u8 unsummed; /* UDP without a checksum */
 	__u8 routed;   /* nat_route() has already said where to */
 	__u8 lost;     /* a later fragment whose first is not known */
+	__u8 pad;
+	__u32 slot; /* of the port that it came from */
 };
+
+struct nat_run {
+	const struct ecs_port *in;
+	const struct ecs_network *net; /* of the VM, or bridged onto the uplink; may be NULL */
+	const struct ecs_port *out;
+	struct nat_pkt;
+};
+
+static __always_inline struct nat_pkt *nat_of(struct nat_run *run)
+{
+	return (struct nat_pkt *)&run->key;
+}
+_Static_assert(__builtin_offsetof(struct nat_run, key) == 3 * sizeof(void *), "packet comes last");
 
 /* As ecs_drop(). */
 static __always_inline enum ecs_verdict nat_drop(struct ecs_frame *pkt, enum ecs_drop reason)
@@ -215,17 +230,18 @@ static __always_inline int nat_parse_ip(struct __sk_buff *skb, const struct ecs_
 }
 
 /**
- * nat_parse - read the packet's headers into @np, whose scope is already set
+ * ecs_nat_parse - read the packet's headers into @np, whose scope is already set
  *
  * The kernel often leaves headers in page fragments; they are pulled into reach first, as its
  * own IP layer would. Return: enum nat_kind, also in nat_pkt.kind.
  */
-static __noinline int nat_parse(struct __sk_buff *skb, const struct ecs_frame *pkt,
-				struct nat_pkt *np)
+__noinline int ecs_nat_parse(struct __sk_buff *skb, const struct ecs_frame *pkt, struct nat_pkt *np)
 {
 	void *data = (void *)(long)skb->data;
 	void *end = (void *)(long)skb->data_end;
 
+	if (!pkt || !np)
+		return NAT_MALFORMED;
 	if (data + NAT_HEADERS > end && end - data < skb->len) {
 		bpf_skb_pull_data(skb, skb->len < NAT_HEADERS ? skb->len : NAT_HEADERS);
 		data = (void *)(long)skb->data;

@@ -73,8 +73,8 @@ static __always_inline long nat_write_l4_check(struct __sk_buff *skb, const stru
 }
 
 /* The quoted TCP or UDP checksum, if the quote reaches so far. A UDP checksum of 0 is none. */
-static __noinline long nat_write_quoted_check(struct __sk_buff *skb, __u32 at, int udp,
-					      const struct nat_diffs *diffs, __u64 *diff)
+static __always_inline long nat_write_quoted_check(struct __sk_buff *skb, __u32 at, int udp,
+						   const struct nat_diffs *diffs, __u64 *diff)
 {
 	__u16 check, old;
 
@@ -88,9 +88,9 @@ static __noinline long nat_write_quoted_check(struct __sk_buff *skb, __u32 at, i
 	return bpf_skb_store_bytes(skb, at, &check, sizeof(check), 0);
 }
 
-static __noinline long nat_write_quoted_l4(struct __sk_buff *skb, const struct nat_pkt *np,
-					   const struct ecs_nat_flow *flow,
-					   const struct nat_diffs *diffs, __u64 *diff)
+static __always_inline long nat_write_quoted_l4(struct __sk_buff *skb, const struct nat_pkt *np,
+						const struct ecs_nat_flow *flow,
+						const struct nat_diffs *diffs, __u64 *diff)
 {
 	__u32 at = nat_l4(np) + sizeof(struct nat_icmp) + np->inner_ihl;
 	__be16 ports_be[2] = {flow->dport_be, flow->sport_be};
@@ -196,20 +196,19 @@ static __always_inline long nat_write_heads(struct __sk_buff *skb, const struct 
 }
 
 /**
- * nat_rewrite - the packet as the far side of the NAT sees it, TTL decremented
+ * ecs_nat_rewrite - the packet as the far side of the NAT sees it, TTL decremented
  * @macs: write nat_pkt.macs too
- *
- * Inlined, so that no frame of its own lies under that of nat_write_quote(): the frames of a
- * chain of calls share 512 bytes of stack, and Linux 6.1 rounds each up to 32.
  *
  * Return: 0; -errno, with the packet half changed.
  */
-static __always_inline long nat_rewrite(struct __sk_buff *skb, const struct nat_pkt *np,
-					const struct ecs_nat_flow *flow, int macs)
+__noinline int ecs_nat_rewrite(struct __sk_buff *skb, const struct nat_pkt *np,
+			       const struct ecs_nat_flow *flow, int macs)
 {
 	struct nat_diffs diffs = {0};
 	long err = 0;
 
+	if (!np || !flow)
+		return -1;
 	if (np->kind == NAT_ERROR) {
 		err = nat_write_quote(skb, np, flow);
 	} else if (!nat_later_fragment(np)) {

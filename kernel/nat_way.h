@@ -59,7 +59,7 @@ static __noinline void nat_hop_keep(const struct nat_pkt *np, const struct bpf_f
 	hop->tick = np->tick;
 }
 
-static __always_inline enum ecs_verdict nat_route_found(struct ecs_frame *pkt, struct nat_pkt *np,
+static __always_inline enum ecs_verdict nat_route_found(struct ecs_frame *pkt, struct nat_run *np,
 							const struct bpf_fib_lookup *fib)
 {
 	if (fib->ifindex != np->net->nat_uplink)
@@ -73,7 +73,7 @@ static __always_inline enum ecs_verdict nat_route_found(struct ecs_frame *pkt, s
 }
 
 static __noinline enum ecs_verdict nat_route_ask(struct __sk_buff *skb, struct ecs_frame *pkt,
-						 struct nat_pkt *np)
+						 struct nat_run *np)
 {
 	struct bpf_fib_lookup fib = {
 		.family = NAT_AF_INET,
@@ -89,7 +89,7 @@ static __noinline enum ecs_verdict nat_route_ask(struct __sk_buff *skb, struct e
 	fib.ifindex = np->net->gateway;
 	switch (bpf_fib_lookup(skb, &fib, sizeof(fib), 0)) {
 	case BPF_FIB_LKUP_RET_SUCCESS:
-		nat_hop_keep(np, &fib);
+		nat_hop_keep(nat_of(np), &fib);
 		return nat_route_found(pkt, np, &fib);
 	case BPF_FIB_LKUP_RET_NO_NEIGH:
 	case BPF_FIB_LKUP_RET_FRAG_NEEDED: /* our own check comes, and answers */
@@ -111,7 +111,7 @@ static __noinline enum ecs_verdict nat_route_ask(struct __sk_buff *skb, struct e
  * known: else the kernel would not notice that the neighbour is in use, and never ask it again.
  */
 static __always_inline enum ecs_verdict nat_route(struct __sk_buff *skb, struct ecs_frame *pkt,
-						  struct nat_pkt *np)
+						  struct nat_run *np)
 {
 	struct nat_hop *hop = nat_hop(np->dst_be);
 
@@ -130,7 +130,7 @@ static __always_inline enum ecs_verdict nat_route(struct __sk_buff *skb, struct 
 }
 
 /* The FDB knows where the VM is now, also after it moved. */
-static __always_inline enum ecs_verdict nat_way_in(struct ecs_frame *pkt, struct nat_pkt *np,
+static __always_inline enum ecs_verdict nat_way_in(struct ecs_frame *pkt, struct nat_run *np,
 						   const struct ecs_nat_flow *flow)
 {
 	struct ecs_fdb_key key = {.network = flow->scope};
@@ -163,7 +163,7 @@ static __always_inline enum ecs_verdict nat_way_in(struct ecs_frame *pkt, struct
  * Return: FORWARD; CONTINUE if the host's stack should see to it; DROP.
  */
 static __always_inline enum ecs_verdict nat_way(struct __sk_buff *skb, struct ecs_frame *pkt,
-						struct nat_pkt *np, const struct ecs_nat_flow *flow)
+						struct nat_run *np, const struct ecs_nat_flow *flow)
 {
 	if (flow->scope != ECS_NAT_OUTSIDE)
 		return nat_way_in(pkt, np, flow);

@@ -64,8 +64,9 @@ struct ecs_frame {
 	__u8 flooded;	  /* copies go to whoever is there */
 	__u8 reached;	  /* at least one copy went */
 	__u8 known;	  /* the output is known to have the destination address */
+	__u8 learned;	  /* the nat stage has seen this sender here within the tick */
 	__u8 next_family; /* VIA_NEIGH: of next_be; 0 = the kernel routes itself */
-	__u8 pad[3];
+	__u8 pad[2];
 	__be32 next_be[4]; /* VIA_NEIGH: the neighbour */
 };
 

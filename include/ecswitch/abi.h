@@ -277,7 +277,7 @@ struct ecs_nat_flow {
 	__u32 timeout_s;  /* idle time after which the entry counts as absent */
 	__u16 network;	  /* whose timeouts hold */
 	__u16 slot;	  /* of the port that opened the flow: ecs_nat_used */
-	__u32 pad;
+	__u32 from_port;  /* ifindex at which from_mac was last seen */
 };
 _Static_assert(sizeof(struct ecs_nat_flow) == 64, "map ABI");
 

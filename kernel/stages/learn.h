@@ -105,7 +105,7 @@ static __always_inline enum ecs_verdict ecs_learn(struct __sk_buff *skb, struct 
 	__u32 side = pkt->hook == ECS_TO_UPLINK ? ECS_FDB_HOST : 0;
 	struct ecs_fdb_entry *entry;
 
-	/* NAT's way out has no network; in is always set, which the verifier cannot see. */
+	/* NAT's way out has no network. */
 	if (!pkt->net || !pkt->in)
 		return ECS_CONTINUE;
 	if (ecs_mac_multicast(&pkt->src) || !ecs_mac_word(pkt->src.mac))

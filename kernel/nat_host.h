@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * What the host itself sends out of an uplink behind which NAT hides VMs: only looked at, so that
+ * no flow takes the answers away from it.
+ */
+#ifndef ECS_KERNEL_NAT_HOST_H
+#define ECS_KERNEL_NAT_HOST_H
+
+#include "nat_tell.h"
+
+#define NAT_HOST_S 120 /* an echo of the host's own keeps its identifier for so long */
+
+/* Set once; the global functions below cannot take them along. */
+static __always_inline int nat_init(struct nat_run *np, const struct ecs_frame *pkt)
+{
+	__u32 network = pkt->src.network;
+
+	np->now = bpf_ktime_get_coarse_ns();
+	np->tick = np->now >> ECS_NAT_TICK_SHIFT;
+	np->in = ecs_port_find(pkt->ifindex);
+	np->net = network ? bpf_map_lookup_elem(&ecs_networks, &network) : 0;
+	np->slot = np->in ? np->in->slot : 0;
+	return np->in != 0;
+}
+
+/* May the packet open a flow? An answer, a reset or an error has lost its own. A TCP segment
+ * from the middle may: its flow was evicted, or is older than we are. */
+static __always_inline int nat_opens(const struct nat_pkt *np)
+{
+	if (np->kind != NAT_PLAIN || nat_later_fragment(np))
+		return 0;
+	if (np->key.proto == IPPROTO_ICMP)
+		return np->icmp_type == ICMP_ECHO;
+	return !(np->tcp_flags & NAT_TCP_RST);
+}
+
+/* The host opens something that would look like a flow of ours from outside: it is the host's
+ * from now on. Sockets are seen when a port is chosen; an echo has none and is noted here. */
+__noinline int ecs_nat_from_host(struct __sk_buff *skb, struct ecs_frame *pkt)
+{
+	struct ecs_nat_flow *flow, mine = {0};
+	struct ecs_nat_key key = {0};
+	struct nat_run np = {0};
+
+	if (!pkt || !nat_init(&np, pkt))
+		return ECS_CONTINUE;
+	if (ecs_nat_parse(skb, pkt, nat_of(&np)) != NAT_PLAIN || !nat_opens(nat_of(&np)))
+		return ECS_CONTINUE;
+	if (np.key.proto == IPPROTO_TCP && (np.tcp_flags & NAT_TCP_ACK))
+		return ECS_CONTINUE;
+	ecs_nat_reverse(&mine, &np.key);
+	key.src_be = mine.src_be;
+	key.dst_be = mine.dst_be;
+	key.sport_be = mine.sport_be;
+	key.dport_be = mine.dport_be;
+	key.proto = np.key.proto;
+	flow = nat_find(&key);
+	if (flow && (flow->flags & ECS_NAT_HOST)) {
+		flow->seen = np.tick;
+		return ECS_CONTINUE;
+	}
+	if (flow)
+		nat_delete(&key, flow);
+	if (np.key.proto != IPPROTO_ICMP)
+		return ECS_CONTINUE;
+	mine.flags = ECS_NAT_HOST | ECS_NAT_ORIGIN;
+	mine.state = ECS_NAT_ESTABLISHED;
+	mine.seen = np.tick;
+	mine.created = np.tick;
+	mine.timeout_s = NAT_HOST_S;
+	if (!bpf_map_update_elem(&ecs_nat_flows, &key, &mine, BPF_NOEXIST))
+		nat_count(pkt, 0, np.now);
+	return ECS_CONTINUE;
+}
+
+#endif
