@@ -55,6 +55,30 @@ static void host_two_hops_away_is_reached_by_the_hosts_routes(void **state)
 	close(vm);
 }
 
+static void forwarding(const char *value)
+{
+	FILE *file = fopen("/proc/sys/net/ipv4/conf/ecs-1/forwarding", "we");
+
+	assert_non_null(file);
+	assert_true(fputs(value, file) >= 0);
+	assert_int_equal(fclose(file), 0);
+}
+
+/* As after "sysctl net.ipv4.ip_forward=0", which resets every link's. */
+static void forwarding_that_was_switched_off_does_not_stop_nat(void **state)
+{
+	struct bt *bt = *state;
+	int far = nt_socket(bt, BT_LAN, SOCK_DGRAM, NT_FAR, 7000);
+	int vm = nt_socket(bt, 0, SOCK_DGRAM, "10.77.0.10", 5000);
+
+	forwarding("0");
+	talk(vm, far, NT_FAR, 7000, NT_UPLINK);
+	talk(vm, far, NT_FAR, 7000, NT_UPLINK);
+	forwarding("1");
+	close(far);
+	close(vm);
+}
+
 static void port_inside_the_range_is_kept(void **state)
 {
 	struct bt *bt = *state;
@@ -286,6 +310,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		NT_TEST(udp_from_a_vm_appears_from_the_uplinks_address),
 		NT_TEST(host_two_hops_away_is_reached_by_the_hosts_routes),
+		NT_TEST(forwarding_that_was_switched_off_does_not_stop_nat),
 		NT_TEST(port_inside_the_range_is_kept),
 		NT_TEST(same_address_and_port_in_two_networks_are_two_flows),
 		NT_TEST(echo_is_answered),
