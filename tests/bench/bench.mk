@@ -17,4 +17,4 @@ tests_bench_udpload_SOURCES = tests/bench/udpload.c
 bench-tools: $(bench_tools)
 .PHONY: bench-tools
 
-EXTRA_DIST += tests/bench/run
+EXTRA_DIST += tests/bench/nat tests/bench/run
