@@ -367,7 +367,7 @@ test_nat_follows_the_uplinks_address()
 	assert_soon 5 ping_from a $FAR -c 1
 }
 
-test_flows_go_with_their_port_and_stay_with_a_moved_vm()
+test_flows_go_with_their_port()
 {
 	nat_world
 	nat_vm a 11
@@ -377,6 +377,40 @@ test_flows_go_with_their_port_and_stay_with_a_moved_vm()
 	must ip link del vethb
 	assert_soon 5 same flows '[.[].inside | split(":")[0]] | unique | join(" ")' = 10.77.0.11
 	assert_eq "$(ctl --json status | jq .nat_flows)" 1 "flows in use"
+}
+
+test_flows_stay_with_a_vm_that_moves_to_another_port()
+{
+	local mac
+
+	nat_world
+	nat_vm a 11
+	start echo far socat tcp-listen:7,reuseaddr,fork pipe
+	assert_soon 5 ns far sh -c "ss -Hltn 'sport = :7' | grep -q ."
+	mkfifo "$WORK/in"
+	ns a socat - tcp:$FAR:7 < "$WORK/in" > "$WORK/out" &
+	exec 9> "$WORK/in"
+	echo one >&9
+	assert_soon 3 grep -q one "$WORK/out"
+	# The same machine, by its address, behind another link; then the first link goes.
+	mac=$(mac_of a eth0)
+	must ip link add vetha2 type veth peer name eth1 netns a
+	must ip link set vetha2 up
+	must ns a ip link set eth0 down
+	must ns a ip link set eth1 address "$mac"
+	must ns a ip addr del 10.77.0.11/24 dev eth0
+	must ns a ip addr add 10.77.0.11/24 dev eth1
+	must ns a ip link set eth1 up
+	wait_port vetha2
+	must ns a ip route replace default via 10.77.0.1
+	assert_soon 5 ns a ping -q -c 1 -W 1 10.77.0.1
+	must ip link del vetha
+	assert_soon 5 no_port vetha
+	echo two >&9
+	assert_soon 5 grep -q two "$WORK/out"
+	assert_eq "$(ctl metrics | awk '/^ecswitch_port_nat_flows.port="vetha2"/ { print $2 }')" 1 \
+		"flows that count for the new port"
+	exec 9>&-
 }
 
 test_reserved_ports_come_and_go_with_nat()

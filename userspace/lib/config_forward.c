@@ -86,9 +86,8 @@ static bool in_prefix(const uint8_t addr[4], const struct ecs_prefix *prefix)
 	return true;
 }
 
-/* Whether the target is a VM that the network can have. */
-static int check_target(const struct ecs_config_network *network,
-			const struct ecs_config_forward *forward, struct ecs_err *err)
+int ecs_config_forward_target(const struct ecs_config_network *network,
+			      const struct ecs_config_forward *forward, struct ecs_err *err)
 {
 	char to[ECS_TARGET_TEXT_MAX], gateway[ECS_PREFIX_TEXT_MAX];
 	int span = forward->ports.high - forward->ports.low;
@@ -104,6 +103,15 @@ static int check_target(const struct ecs_config_network *network,
 		return ecs_fail(err, -EINVAL, "%d ports from %s on would go beyond 65535", span + 1,
 				to);
 	return 0;
+}
+
+static size_t count_ports(const struct ecs_config *config)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < config->forwards_len; i++)
+		n += config->forwards[i].ports.high - config->forwards[i].ports.low + 1;
+	return n;
 }
 
 static int check(const struct ecs_config *config, const struct ecs_config_forward *forward,
@@ -132,7 +140,10 @@ static int check(const struct ecs_config *config, const struct ecs_config_forwar
 			proto_text(clash->proto), ecs_ports_format(&clash->ports, ports),
 			network->uplink, clash->network, proto_text(clash->proto), ports,
 			clash->network);
-	return check_target(network, forward, err);
+	if (count_ports(config) + forward->ports.high - forward->ports.low >= ECS_NAT_RULES_MAX)
+		return ecs_fail(err, -ENOSPC, "all forwards together can have %d ports",
+				ECS_NAT_RULES_MAX);
+	return ecs_config_forward_target(network, forward, err);
 }
 
 int ecs_config_forward_add(struct ecs_config *config, const json_t *params, bool *changed,

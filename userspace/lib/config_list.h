@@ -81,6 +81,14 @@ const struct ecs_config_forward *ecs_config_forward_of(const struct ecs_config *
 						       const char *network);
 
 /**
+ * ecs_config_forward_target - whether a forward goes to a VM that the network can have
+ *
+ * Return: 0; -EINVAL.
+ */
+int ecs_config_forward_target(const struct ecs_config_network *network,
+			      const struct ecs_config_forward *forward, struct ecs_err *err);
+
+/**
  * ecs_config_forward_clash - a forward of another network, same uplink, with a port of @forward
  * @uplink: of the network that @forward is of
  *

@@ -164,6 +164,8 @@ static int check_forwards(const struct ecs_config *config, const struct ecs_conf
 				"network %s has forwards, which need nat; first: nat forward del "
 				"%s %s network %s",
 				network->name, proto, ports, network->name);
+		if (ecs_config_forward_target(network, forward, err) < 0)
+			return -EBUSY;
 		clash = ecs_config_forward_clash(config, forward, network->uplink);
 		if (clash)
 			return ecs_fail(
