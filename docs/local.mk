@@ -9,7 +9,8 @@ manuals = \
 man_MANS += $(manuals)
 CLEANFILES += $(manuals)
 EXTRA_DIST += \
-	docs/architecture.md docs/hypervisors.md \
+	docs/architecture.md \
+	docs/hypervisors.md \
 	docs/ecswitch.7.scd \
 	docs/ecswitch.conf.5.scd \
 	docs/ecswitchctl.8.scd \

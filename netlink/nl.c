@@ -37,8 +37,8 @@ static int sockets_open(struct ecs_nl *nl)
 {
 	int ret;
 
-	nl->send_buf = malloc(ECS_TC_BATCH_BYTES);
-	nl->recv_buf = malloc(ECS_NL_BUFFER);
+	nl->send_buf = calloc(1, ECS_TC_BATCH_BYTES);
+	nl->recv_buf = calloc(1, ECS_NL_BUFFER);
 	if (!nl->send_buf || !nl->recv_buf)
 		return -ENOMEM;
 	ret = route_open(&nl->route);

@@ -49,6 +49,7 @@ EXTRA_DIST += \
 	.ci/run \
 	scripts/check \
 	scripts/deps \
+	scripts/soak \
 	scripts/style \
 	scripts/tap.awk \
 	tests/lib/nat.bash \
