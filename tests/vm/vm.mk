@@ -2,6 +2,8 @@
 # The virtual machines of the tests; scripts/check runs them.
 EXTRA_DIST += \
 	tests/vm/fetch.bash \
+	tests/vm/guest-init \
+	tests/vm/guests.sh \
 	tests/vm/image.bash \
 	tests/vm/init \
 	tests/vm/run \
