@@ -10,6 +10,7 @@
 #include "stages/parse.h"
 #include "stages/port.h"
 #include "stages/guard.h"
+#include "stages/cast.h"
 #include "stages/patch.h"
 #include "stages/learn.h"
 #include "stages/nat.h"
@@ -27,6 +28,7 @@ int ecs_from_vm(struct __sk_buff *skb)
 	verdict = ecs_parse(skb, &pkt) ?:
 		  ecs_port(skb, &pkt) ?:
 		  ecs_guard(skb, &pkt) ?:
+		  ecs_cast(skb, &pkt) ?:
 		  ecs_patch(skb, &pkt) ?:
 		  ecs_nat(skb, &pkt) ?:
 		  ecs_learn(skb, &pkt) ?:
@@ -43,6 +45,7 @@ int ecs_from_uplink(struct __sk_buff *skb)
 	verdict = ecs_mark(skb, ECS_MARK_TO_HOST) ?:
 		  ecs_parse(skb, &pkt) ?:
 		  ecs_port(skb, &pkt) ?:
+		  ecs_cast(skb, &pkt) ?:
 		  ecs_patch(skb, &pkt) ?:
 		  ecs_nat(skb, &pkt) ?:
 		  ecs_learn(skb, &pkt) ?:

@@ -2,6 +2,8 @@
 # The BPF object and the skeleton that embeds it.
 bpf_sources = \
 	kernel/ecswitch.bpf.c \
+	kernel/cast_maps.h \
+	kernel/cast_output.h \
 	kernel/count.h \
 	kernel/maps.h \
 	kernel/nat_answer.h \
@@ -13,9 +15,14 @@ bpf_sources = \
 	kernel/nat_rewrite.h \
 	kernel/nat_tell.h \
 	kernel/nat_way.h \
+	kernel/nal.h \
 	kernel/output.h \
 	kernel/pkt.h \
+	kernel/psi.h \
+	kernel/thin.h \
+	kernel/ts.h \
 	kernel/vlan.h \
+	kernel/stages/cast.h \
 	kernel/stages/emit.h \
 	kernel/stages/guard.h \
 	kernel/stages/learn.h \
@@ -33,7 +40,7 @@ BPF_CFLAGS = -target bpf -mcpu=v3 -O2 -g -std=gnu11 -Wall -Wextra -Werror -Wno-u
 BPF_CPPFLAGS = -I$(top_srcdir)/include -I$(top_srcdir)/kernel \
 	-idirafter /usr/include/$$($(CC) -dumpmachine | sed 's/-pc-/-/')
 
-kernel/ecswitch.bpf.o: $(bpf_sources) include/ecswitch/abi.h include/ecswitch/drops.h
+kernel/ecswitch.bpf.o: $(bpf_sources) include/ecswitch/abi.h include/ecswitch/abi_cast.h include/ecswitch/drops.h
 	$(AM_V_GEN)$(MKDIR_P) kernel && $(CLANG) $(BPF_CFLAGS) $(BPF_CPPFLAGS) \
 		-c $(srcdir)/kernel/ecswitch.bpf.c -o $@
 

@@ -27,6 +27,7 @@ enum ecs_verdict {
 	ECS_FORWARD, /* to the one output in ecs_pkt */
 	ECS_FLOOD,   /* to every other port of the network, its wire and its host */
 	ECS_COPY,    /* a copy to the one output, the original to the host's stack */
+	ECS_DONE,    /* all that was to be sent has been sent: the original ends here */
 };
 
 enum ecs_hook {

@@ -46,7 +46,7 @@ enum ecs_role {
 #define ECS_PORT_DOWN (1u << 1)		/* last seen without carrier: a hint, see stages/emit.h */
 #define ECS_PORT_PATCHED (1u << 2)	/* look into ecs_patches */
 #define ECS_PORT_ADDRESSED (1u << 3)	/* the host holds a global address here: it comes first */
-#define ECS_PORT_CAST (1u << 4)		/* reserved: look into ecs_streams */
+#define ECS_PORT_CAST (1u << 4)		/* a cast may begin here: look into ecs_streams */
 #define ECS_PORT_NAT (1u << 5)		/* the nat stage wants this port's packets */
 #define ECS_PORT_OWN_CLSACT (1u << 16)	/* we created the clsact qdisc */
 #define ECS_PORT_OWN_PROMISC (1u << 17) /* we set IFF_PROMISC */
@@ -371,5 +371,7 @@ struct ecs_meta {
 	__u32 pad;
 };
 _Static_assert(sizeof(struct ecs_meta) == 8, "map ABI");
+
+#include <ecswitch/abi_cast.h>
 
 #endif

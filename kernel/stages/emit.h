@@ -236,6 +236,8 @@ static __always_inline int ecs_emit(struct __sk_buff *skb, struct ecs_pkt *pkt,
 		return pkt->out ? emit_copy(skb, pkt) : TC_ACT_UNSPEC;
 	case ECS_DROP:
 		return emit_drop(pkt, pkt->reason);
+	case ECS_DONE: /* TCX takes TC_ACT_STOLEN for "next" */
+		return pkt->hook == ECS_FROM_VM ? TC_ACT_STOLEN : TC_ACT_SHOT;
 	default:
 		emit_passed(pkt);
 		return TC_ACT_UNSPEC;

@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The part of the map ABI that casts use. Included by abi.h alone, whose rules hold here too.
+ */
+#ifndef ECSWITCH_ABI_CAST_H
+#define ECSWITCH_ABI_CAST_H
+
+#define ECS_STREAMS_MAX 64	/* casts; also the ids of their state, 0 .. this - 1 */
+#define ECS_RECEIVERS_MAX 256	/* of one cast; also the numbers of their counters */
+#define ECS_CAST_GROUPS_MAX 32	/* distinct policies of one cast */
+#define ECS_CAST_VIDEOS 4	/* video PIDs of one stream that are thinned */
+#define ECS_CAST_PROGRAMS 4	/* programs of one stream that are followed */
+#define ECS_CAST_PIDS 8		/* elementary streams of one program that are known */
+#define ECS_CAST_PACKETS_MAX 64 /* TS packets of a datagram that is looked into */
+#define ECS_TS_LEN 188
+#define ECS_TS_PIDS 8192
+
+/* ecs_streams: hash. Where a datagram came from and where it goes -> the cast. The source is an
+ * ifindex, or a network's id with ECS_STREAM_NETWORK; IPv4 is in the first 4 bytes of dst. */
+#define ECS_STREAM_NETWORK 0x80000000u
+
+struct ecs_stream_key {
+	__u32 source;
+	__be16 port_be;
+	__u8 family; /* 4, 6 */
+	__u8 pad;
+	__u8 dst[16];
+};
+_Static_assert(sizeof(struct ecs_stream_key) == 24, "map ABI");
+
+#define ECS_STREAM_KEEP (1u << 0) /* the original goes its normal way, too */
+#define ECS_STREAM_SRC (1u << 1)  /* only from src */
+
+struct ecs_stream {
+	__u16 id;
+	__u8 bank; /* which half of ecs_cast_plans and ecs_receivers holds: one write changes all */
+	__u8 flags; /* ECS_STREAM_* */
+	__u8 src[16];
+	char name[ECS_NAME_MAX]; /* for the next daemon */
+};
+_Static_assert(sizeof(struct ecs_stream) == 52, "map ABI");
+
+enum ecs_codec {
+	ECS_CODEC_NONE = 0,
+	ECS_CODEC_MPEG2,
+	ECS_CODEC_H264,
+	ECS_CODEC_HEVC,
+};
+
+/* What other frames lose when a frame is missing. */
+enum ecs_frame_type {
+	ECS_FRAME_KEY = 0, /* nothing before it is needed */
+	ECS_FRAME_REF,	   /* others refer to it, or may */
+	ECS_FRAME_NONREF,  /* nobody refers to it */
+	ECS_FRAME_UNKNOWN, /* its type did not come in its first datagram: always kept */
+	ECS_FRAMES,
+};
+
+enum ecs_policy_kind {
+	ECS_POLICY_ALL = 0,
+	ECS_POLICY_KEY,
+	ECS_POLICY_REF,
+	ECS_POLICY_DROP, /* percent of the frames of type; "thin" is that of ECS_FRAME_NONREF */
+};
+
+struct ecs_policy {
+	__u8 kind; /* enum ecs_policy_kind */
+	__u8 type; /* enum ecs_frame_type; ECS_POLICY_DROP */
+	__u8 percent;
+	__u8 pad;
+};
+_Static_assert(sizeof(struct ecs_policy) == 4, "map ABI");
+
+/* The receivers of one policy: the payload is made once for them. */
+struct ecs_cast_group {
+	struct ecs_policy policy;
+	__u16 state; /* index in ecs_cast_groups of this cast, its own as long as it lives */
+	__u16 first; /* in ecs_receivers of this cast and bank */
+	__u16 count;
+	__u16 pad;
+};
+_Static_assert(sizeof(struct ecs_cast_group) == 12, "map ABI");
+
+/* ecs_cast_plans: array, index id * 2 + bank. */
+struct ecs_cast_plan {
+	__u32 groups;
+	__u32 pad;
+	struct ecs_cast_group group[ECS_CAST_GROUPS_MAX];
+};
+_Static_assert(sizeof(struct ecs_cast_plan) == 392, "map ABI");
+
+#define ECS_RECEIVER_MAC (1u << 0)
+#define ECS_RECEIVER_ADDR (1u << 1) /* of the stream's family */
+#define ECS_RECEIVER_PORT (1u << 2)
+
+/* ecs_receivers: array, index (id * 2 + bank) * ECS_RECEIVERS_MAX + i. */
+struct ecs_receiver {
+	__u32 ifindex; /* 0 = empty */
+	__u16 number;  /* of its counters, its own as long as it lives */
+	__u8 flags;    /* ECS_RECEIVER_*: what of its copies is rewritten */
+	__u8 pad0;
+	__be16 port_be;
+	__u8 mac[6];
+	__u8 addr[16];
+};
+_Static_assert(sizeof(struct ecs_receiver) == 32, "map ABI");
+
+/* ecs_receiver_counts: array, index id * ECS_RECEIVERS_MAX + number. Frames are counted by group:
+ * a receiver's are those of its group less what the group had when it joined. */
+struct ecs_receiver_count {
+	__u64 packets;
+	__u64 bytes;
+	__u64 refused;	/* copies that its link did not take */
+	__u64 waits_ns; /* when it began to wait for a keyframe */
+	__u32 joined;	/* it has got a keyframe, or need not */
+	__u32 pad;
+	__u64 base_sent[ECS_FRAMES];
+	__u64 base_dropped[ECS_FRAMES];
+};
+_Static_assert(sizeof(struct ecs_receiver_count) == 104, "map ABI");
+
+/* A policy's view of one video. */
+struct ecs_cast_lane {
+	__u8 drop;   /* the frame that is under way is not sent */
+	__u8 broken; /* a reference was taken out: nothing until the next keyframe */
+	__u8 cc;     /* packets with payload taken out, modulo 16 */
+	__u8 pad;
+	__u32 due; /* percent of a frame that is still to be dropped */
+};
+_Static_assert(sizeof(struct ecs_cast_lane) == 8, "map ABI");
+
+/* ecs_cast_groups: array, index id * ECS_CAST_GROUPS_MAX + state. */
+struct ecs_cast_group_state {
+	struct ecs_cast_lane lane[ECS_CAST_VIDEOS];
+	__u64 sent[ECS_FRAMES];
+	__u64 dropped[ECS_FRAMES];
+};
+_Static_assert(sizeof(struct ecs_cast_group_state) == 96, "map ABI");
+
+/* Why a datagram went to every receiver as it was. */
+enum ecs_cast_pass {
+	ECS_CAST_PASS_SIZE = 0,	 /* not a whole number of TS packets, or too many */
+	ECS_CAST_PASS_SYNC,	 /* a TS packet that does not begin with 0x47 */
+	ECS_CAST_PASS_GSO,	 /* several datagrams in one, not looked into */
+	ECS_CAST_PASS_SCRAMBLED, /* TS packets of a video that is scrambled; they alone are meant */
+	ECS_CAST_PASSES,
+};
+
+struct ecs_cast_video {
+	__u64 window; /* its last bytes, across TS packets, while a frame's type is looked for */
+	__u16 pid;
+	__u16 pending; /* 1 + index, in this datagram, of the packet whose frame has no type yet */
+	__u8 codec;    /* enum ecs_codec, 0 = unused */
+	__u8 program;
+	__u8 frame;	/* enum ecs_frame_type of the frame under way */
+	__u8 looking;	/* its type is not known yet */
+	__u8 hint;	/* what was seen of it belongs to keyframes */
+	__u8 last_cc;	/* 0x80 | counter of the last packet with payload */
+	__u8 sublayers; /* HEVC: 1 + the highest TemporalId, from the SPS; 0 = not known */
+	__u8 pad[5];
+};
+_Static_assert(sizeof(struct ecs_cast_video) == 24 + 0, "map ABI");
+
+struct ecs_cast_program {
+	__u32 crc; /* of its PMT, as received */
+	__u16 pmt_pid;
+	__u16 pids; /* of those below that are used */
+	__u16 pid[ECS_CAST_PIDS];
+};
+_Static_assert(sizeof(struct ecs_cast_program) == 24, "map ABI");
+
+/* ecs_cast_states: array, by id: what the stream itself has told. */
+struct ecs_cast_state {
+	struct ecs_cast_video video[ECS_CAST_VIDEOS];
+	struct ecs_cast_program program[ECS_CAST_PROGRAMS];
+	__u32 pat_crc;
+	__u32 pad;
+	__u64 packets; /* datagrams */
+	__u64 bytes;
+	__u64 frames[ECS_FRAMES];
+	__u64 passed[ECS_CAST_PASSES];
+};
+_Static_assert(sizeof(struct ecs_cast_state) == 280, "map ABI");
+
+#define ECS_PID_OTHER 0
+#define ECS_PID_VIDEO 0x10 /* | index in ecs_cast_state.video */
+#define ECS_PID_AUDIO 0x20
+#define ECS_PID_PMT 0x40 /* | index in ecs_cast_state.program */
+
+/* ecs_cast_pids: array, by id: what each PID carries, ECS_PID_*. */
+struct ecs_cast_pids {
+	__u8 kind[ECS_TS_PIDS];
+};
+_Static_assert(sizeof(struct ecs_cast_pids) == ECS_TS_PIDS, "map ABI");
+
+#endif

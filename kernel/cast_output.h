@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * A cast's datagram, rewritten in place for one group of receivers after the other. The first
+ * write after a clone gives the frame a head of its own (bpf_try_make_writable()), so copies
+ * that were sent keep their bytes. Only stages/cast.h calls in here.
+ *
+ * Checksums: of a frame that is CHECKSUM_PARTIAL the field holds the pseudo header's sum alone,
+ * and the payload does not matter; else it is corrected by what changed. A field of 0 (IPv4)
+ * stays 0. Stores behind the Ethernet header tell the kernel (BPF_F_RECOMPUTE_CSUM), which keeps
+ * CHECKSUM_COMPLETE right.
+ */
+#ifndef ECS_KERNEL_CAST_OUTPUT_H
+#define ECS_KERNEL_CAST_OUTPUT_H
+
+#include "cast_maps.h"
+#include "output.h"
+
+#define ECS_UDP_HLEN 8
+#define ECS_HEAD_MAX 128 /* of ecs_ts_work.head; Ethernet, IPv4 with options and UDP need 82 */
+
+/* Steps of a cast are BPF global functions: the verifier goes through each of them once, and not
+ * once for each way that leads there. Such a function takes no pointers of ours, so each finds the
+ * scratch anew. */
+struct ecs_cast {
+	struct __sk_buff *skb;
+	struct ecs_ts_work *work;
+};
+
+static __always_inline struct ecs_ts_work *ecs_cast_scratch(void)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(&ecs_cast_work, &zero);
+}
+
+static __always_inline __u16 cast_fold(__u64 sum)
+{
+	sum = (sum & 0xffffffff) + (sum >> 32);
+	sum = (sum & 0xffff) + (sum >> 16);
+	sum = (sum & 0xffff) + (sum >> 16);
+	sum = (sum & 0xffff) + (sum >> 16);
+	return sum;
+}
+
+/* A field of the headers, at an even offset; the buffers end two bytes later. */
+static __always_inline __u16 cast_get16(const __u8 *head, __u32 at)
+{
+	at = ecs_bound(at, ECS_HEAD_MAX);
+	return head[at] | head[at + 1] << 8;
+}
+
+static __always_inline void cast_set16(__u8 *head, __u32 at, __u16 value)
+{
+	at = ecs_bound(at, ECS_HEAD_MAX);
+	head[at] = value;
+	head[at + 1] = value >> 8;
+}
+
+/* Whether the kernel or the card is still to fill the checksum in. No helper tells; but one that
+ * corrects the field for changed payload leaves it alone in just this case. */
+static __noinline void cast_probe(struct ecs_cast *c)
+{
+	__u16 before = c->work->frame.udp_sum, after = before;
+	__u32 at = c->work->frame.l4 + 6;
+
+	c->work->frame.probed = 1;
+	bpf_l4_csum_replace(c->skb, at, 0, 1, 0);
+	bpf_skb_load_bytes(c->skb, at, &after, sizeof(after));
+	c->work->frame.partial = after == before;
+	if (!c->work->frame.partial)
+		bpf_skb_store_bytes(c->skb, at, &before, sizeof(before), 0);
+}
+
+static __always_inline void cast_store_head(struct ecs_cast *c, const __u8 *head)
+{
+	__u32 len = c->work->frame.l4 + ECS_UDP_HLEN - ETH_HLEN;
+
+	if (len > 0 && len <= ECS_HEAD_MAX - ETH_HLEN)
+		bpf_skb_store_bytes(c->skb, ETH_HLEN, head + ETH_HLEN, len, BPF_F_RECOMPUTE_CSUM);
+}
+
+/* Lengths and checksums of the group's headers, for c->work->frame.current bytes of payload. */
+static __noinline void cast_make_head(struct ecs_cast *c)
+{
+	__u8 *head = c->work->head;
+	__u16 old = bpf_htons(c->work->frame.length + ECS_UDP_HLEN),
+	      new = bpf_htons(c->work->frame.current + ECS_UDP_HLEN);
+	__u16 old_ip, new_ip;
+	__u64 sum;
+
+	cast_set16(head, c->work->frame.l4 + 4, new);
+	if (c->work->frame.partial) {
+		sum = (__u64)c->work->frame.udp_sum + (__u16)~old + new;
+		cast_set16(head, c->work->frame.l4 + 6, cast_fold(sum));
+	} else if (c->work->frame.udp_sum) {
+		/* The length counts in the header and in the pseudo header. */
+		sum = (__u64)(__u16)~c->work->frame.udp_sum + c->work->made.sum +
+		      2ull * ((__u16)~old + new);
+		cast_set16(head, c->work->frame.l4 + 6, (__u16)~cast_fold(sum) ?: 0xffff);
+	}
+	if (c->work->frame.v6) {
+		cast_set16(head, ETH_HLEN + 4, new);
+		return;
+	}
+	old_ip = bpf_htons(c->work->frame.l4 - ETH_HLEN + ECS_UDP_HLEN + c->work->frame.length);
+	new_ip = bpf_htons(c->work->frame.l4 - ETH_HLEN + ECS_UDP_HLEN + c->work->frame.current);
+	cast_set16(head, ETH_HLEN + 2, new_ip);
+	sum = (__u64)(__u16)~c->work->frame.ip_sum + (__u16)~old_ip + new_ip;
+	cast_set16(head, ETH_HLEN + 10, ~cast_fold(sum));
+}
+
+/* A clock reference and nothing else: its counter does not count (2.4.3.3). */
+static __always_inline void cast_make_clock(struct ecs_ts_work *work, const __u8 *from, __u8 byte3)
+{
+	__builtin_memset(work->clock, 0xff, ECS_TS_LEN);
+	work->clock[0] = from[0];
+	work->clock[1] = from[1] & 0x1f;
+	work->clock[2] = from[2];
+	work->clock[3] = byte3;
+	work->clock[4] = ECS_TS_LEN - 5;
+	work->clock[5] = from[5] & 0x90; /* discontinuity, PCR */
+	for (int i = 6; i < 12; i++)
+		work->clock[i] = from[i];
+}
+
+static long cast_write_packet(__u32 i, void *ctx)
+{
+	struct ecs_cast *c = ctx;
+	struct ecs_ts_work *work = c->work;
+	__u32 to = c->work->frame.l4 + ECS_UDP_HLEN + c->work->made.written * ECS_TS_LEN;
+	__u8 came, byte3;
+	__u8 *data;
+
+	if (i >= ECS_CAST_PACKETS_MAX)
+		return 1;
+	data = &work->data[i * ECS_TS_LEN];
+	came = work->packet[i].byte3;
+	byte3 = work->byte3[i];
+	data[3] = came;
+	if (work->keep[i] == ECS_TS_OUT) {
+		c->work->made.sum =
+			bpf_csum_diff((__be32 *)data, ECS_TS_LEN, 0, 0, c->work->made.sum);
+		return 0;
+	}
+	if (work->keep[i] == ECS_TS_CLOCK) {
+		cast_make_clock(work, data, byte3);
+		c->work->made.sum = bpf_csum_diff((__be32 *)data, ECS_TS_LEN, (__be32 *)work->clock,
+						  ECS_TS_LEN, c->work->made.sum);
+		bpf_skb_store_bytes(c->skb, to, work->clock, ECS_TS_LEN, BPF_F_RECOMPUTE_CSUM);
+	} else if (c->work->frame.dirty || c->work->made.written != i || byte3 != came) {
+		__u64 sum = (__u64)c->work->made.sum + bpf_htons(byte3) + (__u16)~bpf_htons(came);
+
+		c->work->made.sum = cast_fold(sum);
+		data[3] = byte3;
+		bpf_skb_store_bytes(c->skb, to, data, ECS_TS_LEN, BPF_F_RECOMPUTE_CSUM);
+		data[3] = came;
+	}
+	c->work->made.written++;
+	return 0;
+}
+
+/**
+ * ecs_cast_write - make the frame what work->keep and byte3 say
+ * @kept: packets that are kept, at least one
+ *
+ * Return: 0; 1, and the frame is not to be sent.
+ */
+__noinline int ecs_cast_write(struct __sk_buff *skb, __u32 kept)
+{
+	struct ecs_cast c = {.skb = skb, .work = ecs_cast_scratch()};
+	__u32 length = kept * ECS_TS_LEN;
+
+	if (!c.work)
+		return 1;
+	if (!c.work->frame.probed)
+		cast_probe(&c);
+	if (length != c.work->frame.current &&
+	    bpf_skb_change_tail(skb, c.work->frame.l4 + ECS_UDP_HLEN + length, 0))
+		return 1;
+	c.work->frame.current = length;
+	c.work->made.written = 0;
+	c.work->made.sum = 0;
+	bpf_loop(c.work->frame.packets, cast_write_packet, &c, 0);
+	c.work->frame.dirty = 1;
+	c.work->frame.own = 0;
+	cast_make_head(&c);
+	cast_store_head(&c, c.work->head);
+	return 0;
+}
+
+/* One's complement sum of the address @at. */
+static __always_inline __u64 cast_sum_addr(const __u8 *head, __u32 at, int words)
+{
+	__u64 sum = 0;
+
+	for (int i = 0; i < 8; i++)
+		if (i < words)
+			sum += cast_get16(head, at + 2 * i);
+	return sum;
+}
+
+/* The group's headers with another destination. */
+static __noinline void cast_address(struct ecs_cast *c, const struct ecs_receiver *to)
+{
+	__u32 at = c->work->frame.v6 ? ETH_HLEN + 24 : ETH_HLEN + 16, l4 = c->work->frame.l4;
+	int words = c->work->frame.v6 ? 8 : 2;
+	__u8 *own = c->work->own;
+	__u64 pseudo = 0, rest = 0;
+	__u16 sum = cast_get16(own, l4 + 6);
+
+	if (to->flags & ECS_RECEIVER_ADDR) {
+		__u64 before = cast_sum_addr(own, at, words);
+
+		for (int i = 0; i < 16; i++)
+			if (i < 2 * words)
+				own[at + i] = to->addr[i];
+		pseudo = 8 * 0xffffull - before + cast_sum_addr(own, at, words);
+		if (!c->work->frame.v6)
+			cast_set16(own, ETH_HLEN + 10,
+				   ~cast_fold((__u16)~cast_get16(own, ETH_HLEN + 10) + pseudo));
+	}
+	if (to->flags & ECS_RECEIVER_PORT) {
+		rest = (__u16)~cast_get16(own, l4 + 2) + to->port_be;
+		cast_set16(own, l4 + 2, to->port_be);
+	}
+	if (c->work->frame.partial)
+		cast_set16(own, l4 + 6, cast_fold(sum + pseudo));
+	else if (sum)
+		cast_set16(own, l4 + 6, (__u16)~cast_fold((__u16)~sum + pseudo + rest) ?: 0xffff);
+}
+
+/**
+ * ecs_cast_own - give the frame the headers that one receiver wants
+ * @index: of it, in ecs_receivers; any other gives the frame the group's headers again
+ *
+ * Return: 0.
+ */
+__noinline int ecs_cast_own(struct __sk_buff *skb, __u32 index)
+{
+	struct ecs_cast c = {.skb = skb, .work = ecs_cast_scratch()};
+	const struct ecs_receiver *to = bpf_map_lookup_elem(&ecs_receivers, &index);
+	__u8 flags = to ? to->flags : 0;
+
+	if (!c.work)
+		return 0;
+	__builtin_memcpy(c.work->own, c.work->head, ECS_HEAD_MAX);
+	if (!c.work->frame.probed)
+		cast_probe(&c);
+	if (to && (flags & (ECS_RECEIVER_ADDR | ECS_RECEIVER_PORT)))
+		cast_address(&c, to);
+	if (to && (flags & ECS_RECEIVER_MAC))
+		__builtin_memcpy(c.work->own, to->mac, 6);
+	cast_store_head(&c, c.work->own);
+	bpf_skb_store_bytes(skb, 0, c.work->own, 6, 0);
+	c.work->frame.own = flags != 0;
+	return 0;
+}
+
+#endif

@@ -1,0 +1,380 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * cast: a video stream to many receivers, thinned by frame. A datagram is looked into once
+ * (ts.h), made once for each policy (thin.h, cast_output.h) and then cloned to its receivers.
+ * What cannot be looked into goes to all of them as it is, with a counted reason.
+ */
+#ifndef ECS_STAGE_CAST_H
+#define ECS_STAGE_CAST_H
+
+#include "../cast_output.h"
+#include "../vlan.h"
+
+#define ECS_CAST_WAIT_NS 10000000000ull /* for a keyframe, before a receiver gets what there is */
+#define ECS_IPPROTO_UDP 17
+
+/* Who waits for a keyframe too long gets the stream without one. */
+static __always_inline int cast_joined(struct ecs_receiver_count *count)
+{
+	__u64 now;
+
+	if (count->joined)
+		return 1;
+	now = bpf_ktime_get_coarse_ns();
+	if (!count->waits_ns)
+		count->waits_ns = now;
+	if (now - count->waits_ns < ECS_CAST_WAIT_NS)
+		return 0;
+	count->joined = 1;
+	return 1;
+}
+
+/* One loop over the receivers of a group. */
+struct ecs_cast_round {
+	struct __sk_buff *skb;
+	struct ecs_pkt *pkt;
+	struct ecs_ts_work *work;
+	__u32 id;
+};
+
+static __always_inline void cast_join(struct ecs_cast_round *c, struct ecs_receiver_count *count)
+{
+	__u32 index = c->work->frame.state;
+	struct ecs_cast_group_state *state = bpf_map_lookup_elem(&ecs_cast_groups, &index);
+
+	count->joined = 1;
+	for (int i = 0; i < ECS_FRAMES && state; i++) {
+		count->base_sent[i] = state->sent[i];
+		count->base_dropped[i] = state->dropped[i];
+	}
+	count->base_sent[ECS_FRAME_KEY]--; /* the one that it joins with is among them */
+}
+
+static __always_inline void cast_send(struct ecs_cast_round *c, __u32 index,
+				      const struct ecs_receiver *to,
+				      struct ecs_receiver_count *count)
+{
+	struct ecs_port *out = ecs_port_find(to->ifindex);
+	__u32 mark = c->skb->mark;
+	int sent;
+
+	if (!out) { /* leaving: its place goes next */
+		count->refused++;
+		return;
+	}
+	if (to->flags || c->work->frame.own)
+		ecs_cast_own(c->skb, index);
+	if (out->role == ECS_ROLE_UPLINK)
+		c->skb->mark = ECS_MARK_TO_WIRE;
+	sent = ecs_output_copy(c->skb, c->pkt, out, to->ifindex, 0);
+	c->skb->mark = mark;
+	if (!sent) {
+		count->refused++;
+		return;
+	}
+	count->packets++;
+	count->bytes += c->pkt->len;
+}
+
+static long cast_member(__u32 i, void *ctx)
+{
+	struct ecs_cast_round *c = ctx;
+	__u32 place = c->work->frame.first + i, index;
+	struct ecs_receiver *to = bpf_map_lookup_elem(&ecs_receivers, &place);
+	struct ecs_receiver_count *count;
+
+	if (!to || !to->ifindex)
+		return 0;
+	index = c->id * ECS_RECEIVERS_MAX + to->number;
+	count = bpf_map_lookup_elem(&ecs_receiver_counts, &index);
+	if (!count)
+		return 0;
+	/* What was not looked into goes to all at once. */
+	if (c->work->frame.packets && cast_joined(count) == c->work->frame.variant) {
+		c->work->frame.waiting = 1;
+		return 0;
+	}
+	cast_send(c, place, to, count);
+	if (c->work->frame.variant && c->work->made.joins)
+		cast_join(c, count);
+	return 0;
+}
+
+/** ecs_cast_members - the frame, as it is, to a group's receivers. Return: 0. */
+__noinline int ecs_cast_members(struct __sk_buff *skb, __u32 id, __u32 count)
+{
+	struct ecs_pkt pkt = {.in = ecs_port_find(skb->ifindex),
+			      .ifindex = skb->ifindex,
+			      .len = skb->len,
+			      .l3_len = skb->len - ETH_HLEN};
+	struct ecs_cast_round c = {.skb = skb, .pkt = &pkt, .work = ecs_cast_scratch(), .id = id};
+
+	if (!c.work)
+		return 0;
+	if (count > ECS_RECEIVERS_MAX)
+		count = ECS_RECEIVERS_MAX;
+	bpf_loop(count, cast_member, &c, 0);
+	return 0;
+}
+
+/**
+ * ecs_cast_thin - what a policy makes of the datagram, into work->made
+ * @state:   of the group, in ecs_cast_groups
+ * @waiting: after that, once more for those that wait for a keyframe
+ *
+ * Return: TS packets that are left.
+ */
+__noinline int ecs_cast_thin(__u32 state, __u32 kind, __u32 type, __u32 percent, __u32 waiting)
+{
+	struct ecs_thin thin = {
+		.work = ecs_cast_scratch(),
+		.state = bpf_map_lookup_elem(&ecs_cast_groups, &state),
+		.policy = {.kind = kind, .type = type, .percent = percent},
+	};
+
+	if (!thin.work || !thin.state)
+		return 0;
+	if (waiting)
+		ecs_thin_waiting(&thin, thin.work->frame.packets);
+	else
+		ecs_thin_datagram(&thin, thin.work->frame.packets);
+	return thin.work->made.kept;
+}
+
+/* The datagram, or what a policy leaves of it, to a group; returns what is left. */
+static __noinline void cast_thinned(struct __sk_buff *skb, struct ecs_ts_work *work, __u32 id,
+				    const struct ecs_cast_group *group)
+{
+	const struct ecs_policy *policy = &group->policy;
+	__u32 state = id * ECS_CAST_GROUPS_MAX + group->state;
+	int kept = ecs_cast_thin(state, policy->kind, policy->type, policy->percent, 0);
+
+	work->frame.waiting = 0;
+	work->frame.variant = 0;
+	work->frame.state = state;
+	if (kept <= 0)
+		return;
+	if ((work->made.changed || work->frame.dirty) && ecs_cast_write(skb, kept))
+		return;
+	ecs_cast_members(skb, id, group->count);
+	if (!work->frame.waiting)
+		return;
+	kept = ecs_cast_thin(state, policy->kind, policy->type, policy->percent, 1);
+	if (kept <= 0 || ecs_cast_write(skb, kept))
+		return;
+	work->frame.variant = 1;
+	ecs_cast_members(skb, id, group->count);
+}
+
+static long cast_group(__u32 i, void *ctx)
+{
+	struct ecs_cast *c = ctx;
+	__u32 index = c->work->frame.plan;
+	struct ecs_cast_plan *plan = bpf_map_lookup_elem(&ecs_cast_plans, &index);
+	const struct ecs_cast_group *group;
+
+	if (!plan || i >= ECS_CAST_GROUPS_MAX || i >= plan->groups)
+		return 1;
+	group = &plan->group[i];
+	c->work->frame.first = index * ECS_RECEIVERS_MAX + group->first;
+	if (c->work->frame.packets)
+		cast_thinned(c->skb, c->work, c->work->frame.id, group);
+	else
+		ecs_cast_members(c->skb, c->work->frame.id, group->count);
+	return 0;
+}
+
+/**
+ * ecs_cast_look - copy the payload and look into it
+ *
+ * If that cannot be, work->frame.packets stays 0, and the reason is counted. Return: 0.
+ */
+__noinline int ecs_cast_look(struct __sk_buff *skb, __u32 id)
+{
+	struct ecs_ts ts = {
+		.work = ecs_cast_scratch(),
+		.state = bpf_map_lookup_elem(&ecs_cast_states, &id),
+		.pids = bpf_map_lookup_elem(&ecs_cast_pids, &id),
+	};
+	__u32 packets, length;
+
+	if (!ts.work || !ts.state || !ts.pids)
+		return 0;
+	length = ts.work->frame.length;
+	packets = length / ECS_TS_LEN;
+	ts.state->packets++;
+	ts.state->bytes += length;
+	if (skb->gso_size) {
+		ts.state->passed[ECS_CAST_PASS_GSO]++;
+		return 0;
+	}
+	if (length < ECS_TS_LEN || length > ECS_TS_BYTES || packets * ECS_TS_LEN != length) {
+		ts.state->passed[ECS_CAST_PASS_SIZE]++;
+		return 0;
+	}
+	if (bpf_skb_load_bytes(skb, ts.work->frame.l4 + ECS_UDP_HLEN, ts.work->data, length))
+		return 0;
+	if (ecs_ts_datagram(&ts, packets))
+		ts.state->passed[ECS_CAST_PASS_SYNC]++;
+	else
+		ts.work->frame.packets = packets;
+	return 0;
+}
+
+static long cast_restore_packet(__u32 i, void *ctx)
+{
+	struct ecs_cast *c = ctx;
+
+	if (i >= ECS_CAST_PACKETS_MAX)
+		return 1;
+	c->work->keep[i] = ECS_TS_WHOLE;
+	c->work->byte3[i] = c->work->packet[i].byte3;
+	return 0;
+}
+
+/* The frame as it came, for its normal way. */
+static __always_inline void cast_restore(struct ecs_cast *c)
+{
+	if (c->work->frame.dirty) {
+		bpf_loop(c->work->frame.packets, cast_restore_packet, c, 0);
+		ecs_cast_write(c->skb, c->work->frame.packets);
+	}
+	if (c->work->frame.own)
+		ecs_cast_own(c->skb, ~0u);
+}
+
+/* The network layer of work->head. Return: offset of the UDP header; 0 if it is none of ours. */
+static __always_inline __u32 cast_headers(struct ecs_ts_work *work, struct ecs_stream_key *key,
+					  __u32 *l3_len)
+{
+	__u8 *head = work->head;
+	__u16 proto = head[12] << 8 | head[13];
+
+	if (proto == ETH_P_IP) {
+		/* Version, options, protocol; no fragments: they have no ports. */
+		if (head[14] >> 4 != 4 || (head[14] & 15) < 5 || head[23] != ECS_IPPROTO_UDP ||
+		    (head[20] & 0x3f) || head[21])
+			return 0;
+		*l3_len = head[16] << 8 | head[17];
+		__builtin_memcpy(key->dst, &head[30], 4);
+		key->family = 4;
+		return ETH_HLEN + (head[14] & 15) * 4;
+	}
+	if (proto != ETH_P_IPV6 || head[14] >> 4 != 6 || head[20] != ECS_IPPROTO_UDP)
+		return 0;
+	*l3_len = 40 + (head[18] << 8 | head[19]);
+	__builtin_memcpy(key->dst, &head[38], 16);
+	key->family = 6;
+	work->frame.v6 = 1;
+	return ETH_HLEN + 40;
+}
+
+/* Differences are gathered and tested once: a branch for each byte would cost the verifier dear. */
+static __noinline int cast_is_from(const struct ecs_ts_work *work, const struct ecs_stream *stream)
+{
+	const __u8 *head = work->head;
+	__u32 differ = 0;
+
+	if (!(stream->flags & ECS_STREAM_SRC))
+		return 1;
+	if (work->frame.v6) {
+		for (int i = 0; i < 16; i++)
+			differ |= head[22 + i] ^ stream->src[i];
+	} else {
+		for (int i = 0; i < 4; i++)
+			differ |= head[26 + i] ^ stream->src[i];
+	}
+	return !differ;
+}
+
+/* What the other steps need to know. Whatever contradicts itself is left to its receiver. */
+static __always_inline int cast_begin(struct __sk_buff *skb, struct ecs_ts_work *work,
+				      const struct ecs_stream *stream, __u32 l4, __u32 l3_len)
+{
+	struct ecs_ts_frame *frame = &work->frame;
+
+	frame->l4 = l4;
+	frame->length = bpf_ntohs(cast_get16(work->head, l4 + 4)) - ECS_UDP_HLEN;
+	frame->current = frame->length;
+	frame->ip_sum = cast_get16(work->head, ETH_HLEN + 10);
+	frame->udp_sum = cast_get16(work->head, l4 + 6);
+	frame->keep = stream->flags & ECS_STREAM_KEEP;
+	frame->id = stream->id;
+	frame->plan = stream->id * 2 + stream->bank;
+	if (skb->gso_size)
+		return 1;
+	return frame->length <= 65535 && l3_len == l4 - ETH_HLEN + ECS_UDP_HLEN + frame->length &&
+	       ETH_HLEN + l3_len <= skb->len;
+}
+
+/**
+ * ecs_cast_find - read the headers and find the cast they belong to
+ * @network: of the frame, 0 = none
+ *
+ * Return: 1 if there is one; work->head and frame then tell of it.
+ */
+__noinline int ecs_cast_find(struct __sk_buff *skb, __u32 network)
+{
+	struct ecs_ts_work *work = ecs_cast_scratch();
+	struct ecs_stream_key key = {.source = skb->ifindex};
+	const struct ecs_stream *stream;
+	__u32 l3_len = 0, l4;
+
+	if (!work)
+		return 0;
+	work->frame = (struct ecs_ts_frame){};
+	/* No shorter than Ethernet, IPv4 and UDP; IPv6's addresses are in the first 54. */
+	if (bpf_skb_load_bytes(skb, 0, work->head, ETH_HLEN + 40 + ECS_UDP_HLEN))
+		return 0;
+	l4 = cast_headers(work, &key, &l3_len);
+	if (!l4 || bpf_skb_load_bytes(skb, 0, work->head, l4 + ECS_UDP_HLEN))
+		return 0;
+	key.port_be = cast_get16(work->head, l4 + 2);
+	stream = bpf_map_lookup_elem(&ecs_streams, &key);
+	if (!stream && network) {
+		key.source = ECS_STREAM_NETWORK | network;
+		stream = bpf_map_lookup_elem(&ecs_streams, &key);
+	}
+	return stream && cast_is_from(work, stream) && cast_begin(skb, work, stream, l4, l3_len);
+}
+
+/**
+ * ecs_cast_run - the stage, for a port at which a cast may begin
+ * @network: of the frame, 0 = none
+ * @tag:     TCI of the tag that the frame carries beside its payload, or -1
+ *
+ * Return: enum ecs_verdict; a drop is for ECS_DROP_VLAN.
+ */
+__noinline int ecs_cast_run(struct __sk_buff *skb, __u32 network, int tag)
+{
+	struct ecs_cast c = {.skb = skb, .work = ecs_cast_scratch()};
+
+	if (!c.work || !ecs_cast_find(skb, network))
+		return ECS_CONTINUE;
+	if (tag >= 0 && bpf_skb_vlan_pop(skb))
+		return ECS_DROP;
+	ecs_cast_look(skb, c.work->frame.id);
+	bpf_loop(ECS_CAST_GROUPS_MAX, cast_group, &c, 0);
+	if (!c.work->frame.keep)
+		return ECS_DONE;
+	cast_restore(&c);
+	if (tag >= 0 && bpf_skb_vlan_push(skb, bpf_htons(ETH_P_8021Q), tag))
+		return ECS_DROP;
+	return ECS_CONTINUE;
+}
+
+static __always_inline enum ecs_verdict ecs_cast(struct __sk_buff *skb, struct ecs_pkt *pkt)
+{
+	int verdict;
+
+	/* Always set here, which the verifier cannot see. */
+	if (!pkt->in || !(pkt->in->flags & ECS_PORT_CAST) || ecs_tag_foreign(pkt) ||
+	    (pkt->tagged && !ecs_vlan_accelerated(skb)))
+		return ECS_CONTINUE;
+	verdict = ecs_cast_run(skb, pkt->dst.network, pkt->tagged ? pkt->vlan_tci : -1);
+	if (verdict == ECS_DROP)
+		return ecs_drop(pkt, ECS_DROP_VLAN);
+	return verdict == ECS_DONE ? ECS_DONE : ECS_CONTINUE;
+}
+
+#endif

@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * MPEG transport streams (ISO/IEC 13818-1): one datagram's packets, their PIDs and the frames
+ * that begin in them. Pure: compiled for BPF, for the unit tests and for the fuzzer; it reads a
+ * copy of the datagram and writes what it finds to struct ecs_ts_packet and the stream's state.
+ */
+#ifndef ECS_KERNEL_TS_H
+#define ECS_KERNEL_TS_H
+
+#include "nal.h"
+
+#ifdef __bpf__
+#include <bpf/bpf_helpers.h>
+#else
+static inline long bpf_loop(__u32 n, long (*fn)(__u32 i, void *ctx), void *ctx, __u64 flags)
+{
+	__u32 i = 0;
+
+	(void)flags;
+	while (i < n && !fn(i, ctx))
+		i++;
+	return i;
+}
+#endif
+
+#define ECS_TS_SYNC 0x47
+#define ECS_TS_BYTES (ECS_CAST_PACKETS_MAX * ECS_TS_LEN)
+#define ECS_TS_ROOM 16384 /* a power of two, so that a mask bounds an offset */
+_Static_assert(ECS_TS_BYTES <= ECS_TS_ROOM, "a datagram fits");
+#define ECS_PID_PAT 0
+#define ECS_PID_NULL 0x1fff
+
+/* Flags of struct ecs_ts_packet. */
+#define ECS_TS_START (1u << 0)	 /* a frame begins */
+#define ECS_TS_PAYLOAD (1u << 1) /* its counter counts */
+#define ECS_TS_PCR (1u << 2)
+#define ECS_TS_REPEAT (1u << 3) /* sent twice in a row, with one counter (2.4.3.3) */
+
+/* One TS packet of a datagram. */
+struct ecs_ts_packet {
+	__u8 flags;
+	__u8 byte3; /* scrambling, adaptation field, counter, as they came */
+	__u8 video; /* 1 + index of its video, 0 = anything else: always kept */
+	__u8 frame; /* enum ecs_frame_type of the frame that begins */
+	__u8 kind;  /* ECS_PID_* */
+	__u8 pad[3];
+};
+
+/* Where the walk is. Whatever changes from one packet to the next stands in map memory and not on
+ * the stack: the verifier would follow each of its values. */
+struct ecs_ts_cursor {
+	__u32 at;    /* offset of the packet under work */
+	__u32 index; /* of it */
+	__u32 from;  /* first byte of a search */
+	__u32 video; /* index of the video under search */
+	__u32 crc;
+	__u32 end; /* of a section */
+	__u32 program;
+};
+
+/* What a policy makes of the datagram. */
+struct ecs_ts_made {
+	__u32 kept;    /* packets that go out */
+	__u32 changed; /* something is not as it came */
+	__u32 joins;   /* 1 + index of the first packet of a keyframe that goes out */
+	__u32 written; /* packets that are in the frame already */
+	__u32 sum;     /* what that changed, as a one's complement sum */
+};
+
+/* The frame that carries it, as it came and as it is now. */
+struct ecs_ts_frame {
+	__u32 l4;      /* offset of the UDP header */
+	__u32 length;  /* bytes of payload, as it came */
+	__u32 current; /* the same, now */
+	__u32 packets; /* TS packets that were looked into, 0 = goes as it is */
+	__u32 first;   /* of the group, in ecs_receivers */
+	__u32 state;   /* of the group, in ecs_cast_groups */
+	__u16 ip_sum;  /* the header's fields as they came */
+	__u16 udp_sum;
+	__u8 v6;
+	__u8 probed; /* partial is known */
+	__u8 partial;
+	__u8 dirty;   /* the payload is not what came */
+	__u8 own;     /* the headers are those of one receiver */
+	__u8 waiting; /* somebody in the group waits for a keyframe */
+	__u8 variant; /* 1: for those that wait */
+	__u8 keep;    /* the original goes its normal way, too */
+	__u16 id;     /* of the cast */
+	__u16 plan;   /* index in ecs_cast_plans */
+};
+
+/* A datagram under work, and what one policy makes of it. One a CPU. */
+struct ecs_ts_work {
+	__u8 data[ECS_TS_ROOM];
+	struct ecs_ts_packet packet[ECS_CAST_PACKETS_MAX];
+	struct ecs_ts_cursor cursor;
+	struct ecs_ts_made made;
+	struct ecs_ts_frame frame;
+	__u8 keep[ECS_CAST_PACKETS_MAX];  /* enum ecs_ts_keep, by the group at work */
+	__u8 byte3[ECS_CAST_PACKETS_MAX]; /* the same, with the group's counter */
+	__u8 clock[ECS_TS_LEN];		  /* a packet that carries a PCR and nothing else */
+	__u8 head[132];			  /* headers before the payload, as the group sends them */
+	__u8 own[132];			  /* the same, as one receiver wants them */
+};
+
+struct ecs_ts {
+	struct ecs_ts_work *work;
+	struct ecs_cast_state *state;
+	struct ecs_cast_pids *pids;
+};
+
+/* Byte @i of the datagram; what is out of bounds reads as anything. */
+static __always_inline __u8 ecs_ts_byte(const struct ecs_ts *ts, __u32 i)
+{
+	return ts->work->data[ecs_bound(i, ECS_TS_ROOM)];
+}
+
+static __always_inline __u32 ecs_ts_be16(const struct ecs_ts *ts, __u32 i)
+{
+	return ecs_ts_byte(ts, i) << 8 | ecs_ts_byte(ts, i + 1);
+}
+
+static __always_inline __u32 ecs_ts_be32(const struct ecs_ts *ts, __u32 i)
+{
+	return ecs_ts_be16(ts, i) << 16 | ecs_ts_be16(ts, i + 2);
+}
+
+#include "psi.h"
+
+static long ts_search_byte(__u32 i, void *ctx)
+{
+	struct ecs_ts *ts = ctx;
+	struct ecs_cast_video *video;
+
+	video = &ts->state->video[ecs_bound(ts->work->cursor.video, ECS_CAST_VIDEOS)];
+	if (!ecs_nal_byte(video, ecs_ts_byte(ts, ts->work->cursor.from + i)))
+		return 0;
+	video->looking = 0;
+	return 1;
+}
+
+/* What began without a type in an earlier datagram was decided on then. */
+static __always_inline void ts_found(struct ecs_ts *ts, struct ecs_cast_video *video)
+{
+	__u32 pending = video->pending;
+
+	ts->state->frames[video->frame & 3]++;
+	video->pending = 0;
+	if (pending && pending <= ECS_CAST_PACKETS_MAX)
+		ts->work->packet[ecs_bound(pending - 1, ECS_CAST_PACKETS_MAX)].frame = video->frame;
+}
+
+static __always_inline void ts_begin(struct ecs_ts *ts, struct ecs_cast_video *video, int random)
+{
+	if (video->looking)
+		ts->state->frames[ECS_FRAME_UNKNOWN]++;
+	video->looking = 1;
+	video->hint = random;
+	video->window = ~0ull;
+	video->frame = ECS_FRAME_UNKNOWN;
+	video->pending = ts->work->cursor.index + 1;
+}
+
+static __noinline void ts_video(struct ecs_ts *ts, struct ecs_ts_packet *packet, __u32 start,
+				int random)
+{
+	struct ecs_cast_video *video;
+
+	video = &ts->state->video[ecs_bound(ts->work->cursor.video, ECS_CAST_VIDEOS)];
+	packet->video = ts->work->cursor.video + 1;
+	if (packet->flags & ECS_TS_PAYLOAD) {
+		__u8 cc = 0x80 | (packet->byte3 & 15);
+
+		if (video->last_cc == cc && !(packet->flags & ECS_TS_START))
+			packet->flags |= ECS_TS_REPEAT;
+		video->last_cc = cc;
+	}
+	if (packet->byte3 & 0xc0) { /* scrambled: nothing to see, nothing to thin */
+		ts->state->passed[ECS_CAST_PASS_SCRAMBLED]++;
+		packet->flags &= ~ECS_TS_START;
+		video->looking = 0;
+		return;
+	}
+	if (packet->flags & ECS_TS_START) {
+		packet->frame = ECS_FRAME_UNKNOWN;
+		ts_begin(ts, video, random);
+	}
+	if (!video->looking || !(packet->flags & ECS_TS_PAYLOAD) || (packet->flags & ECS_TS_REPEAT))
+		return;
+	ts->work->cursor.from = ts->work->cursor.at + start;
+	bpf_loop(ECS_TS_LEN - start, ts_search_byte, ts, 0);
+	if (!video->looking)
+		ts_found(ts, video);
+}
+
+/* One packet of the datagram. Return: 1 ends the walk: it is no TS packet. */
+static long ts_packet(__u32 i, void *ctx)
+{
+	struct ecs_ts *ts = ctx;
+	struct ecs_ts_packet *packet;
+	__u32 start = 4, length, pid, adaptation = 0;
+
+	if (i >= ECS_CAST_PACKETS_MAX)
+		return 1;
+	packet = &ts->work->packet[i];
+	ts->work->cursor.index = i;
+	ts->work->cursor.at = i * ECS_TS_LEN;
+	if (ecs_ts_byte(ts, ts->work->cursor.at) != ECS_TS_SYNC)
+		return 1;
+	pid = ecs_ts_be16(ts, ts->work->cursor.at + 1) & 0x1fff;
+	*packet = (struct ecs_ts_packet){.byte3 = ecs_ts_byte(ts, ts->work->cursor.at + 3)};
+	packet->kind = ts->pids->kind[pid];
+	if (packet->byte3 & 0x10)
+		packet->flags |= ECS_TS_PAYLOAD;
+	if (packet->byte3 & 0x20) {
+		length = ecs_ts_byte(ts, ts->work->cursor.at + 4);
+		if (length)
+			adaptation = ecs_ts_byte(ts, ts->work->cursor.at + 5);
+		start += 1 + length;
+	}
+	if (start > ECS_TS_LEN)
+		start = ECS_TS_LEN;
+	if ((adaptation & 0x10) && start >= 12)
+		packet->flags |= ECS_TS_PCR;
+	if ((ecs_ts_byte(ts, ts->work->cursor.at + 1) & 0x40) && (packet->flags & ECS_TS_PAYLOAD))
+		packet->flags |= ECS_TS_START;
+	if (packet->kind & ECS_PID_VIDEO) {
+		ts->work->cursor.video = packet->kind & (ECS_CAST_VIDEOS - 1);
+		ts_video(ts, packet, start, adaptation >> 6 & 1);
+	} else if ((packet->flags & ECS_TS_START) && !(packet->byte3 & 0xc0)) {
+		if (pid == ECS_PID_PAT)
+			ecs_psi_pat(ts, start);
+		else if (packet->kind & ECS_PID_PMT)
+			ecs_psi_pmt(ts, start, packet->kind & (ECS_CAST_PROGRAMS - 1));
+	}
+	return 0;
+}
+
+/* A frame whose type did not come in this datagram: the random access indicator and parameter
+ * sets say that it is a keyframe, which only ever keeps it. */
+static __always_inline void ts_settle(struct ecs_ts *ts)
+{
+	for (int i = 0; i < ECS_CAST_VIDEOS; i++) {
+		struct ecs_cast_video *video = &ts->state->video[i];
+		__u32 pending = video->pending;
+
+		if (!pending)
+			continue;
+		video->pending = 0;
+		if (pending <= ECS_CAST_PACKETS_MAX && video->hint)
+			ts->work->packet[ecs_bound(pending - 1, ECS_CAST_PACKETS_MAX)].frame =
+				ECS_FRAME_KEY;
+	}
+}
+
+/**
+ * ecs_ts_datagram - look into a datagram that is in ts->work->data
+ * @packets: TS packets in it, at most ECS_CAST_PACKETS_MAX
+ *
+ * Return: 0; 1 if it holds something else than TS packets.
+ */
+static __noinline int ecs_ts_datagram(struct ecs_ts *ts, __u32 packets)
+{
+	__u32 i = 0;
+
+	if (packets > ECS_CAST_PACKETS_MAX)
+		return 1;
+	bpf_loop(packets, ts_packet, ts, 0);
+	ts_settle(ts);
+	i = ts->work->cursor.index;
+	return i + 1 != packets || ecs_ts_byte(ts, ts->work->cursor.at) != ECS_TS_SYNC;
+}
+
+#endif
