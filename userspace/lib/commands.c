@@ -148,6 +148,51 @@
 		.choices = "tcp|udp|icmp", .optional = true                                        \
 	}
 
+/* Casts. */
+#define K_FROM_OPT                                                                                 \
+	{                                                                                          \
+		.name = "from", .type = ECS_TYPE_IFNAME, .keyword = "from", .meta = "IF",          \
+		.optional = true                                                                   \
+	}
+#define K_DST                                                                                      \
+	{                                                                                          \
+		.name = "dst", .type = ECS_TYPE_ADDR, .keyword = "dst", .meta = "ADDR"             \
+	}
+#define K_UDP_PORT                                                                                 \
+	{                                                                                          \
+		.name = "port", .type = ECS_TYPE_UINT, .keyword = "port", .meta = "PORT",          \
+		.min = 1, .max = 65535                                                             \
+	}
+#define K_SRC_OPT                                                                                  \
+	{                                                                                          \
+		.name = "src", .type = ECS_TYPE_ADDR, .keyword = "src", .meta = "ADDR",            \
+		.optional = true                                                                   \
+	}
+#define K_ORIGINAL_OPT                                                                             \
+	{                                                                                          \
+		.name = "original", .type = ECS_TYPE_CHOICE, .keyword = "original",                \
+		.choices = "keep|consume", .optional = true                                        \
+	}
+#define K_POLICY                                                                                   \
+	{                                                                                          \
+		.name = "policy", .type = ECS_TYPE_POLICY, .keyword = "policy", .meta = "POLICY"   \
+	}
+#define K_POLICY_OPT                                                                               \
+	{                                                                                          \
+		.name = "policy", .type = ECS_TYPE_POLICY, .keyword = "policy", .meta = "POLICY",  \
+		.optional = true                                                                   \
+	}
+#define K_TO_OPT                                                                                   \
+	{                                                                                          \
+		.name = "to", .type = ECS_TYPE_TARGET, .keyword = "to", .meta = "ADDR[:PORT]",     \
+		.optional = true                                                                   \
+	}
+#define K_MAC_OPT                                                                                  \
+	{                                                                                          \
+		.name = "mac", .type = ECS_TYPE_MAC, .keyword = "mac", .meta = "MAC",              \
+		.optional = true                                                                   \
+	}
+
 #define READ 0
 #define WRITE ECS_COMMAND_WRITE
 #define CONFIG (ECS_COMMAND_CONFIG | ECS_COMMAND_WRITE)
@@ -198,6 +243,18 @@ const struct ecs_command ecs_commands[] = {
 	 {P_PROTO, P_PORTS, K_TO, K_NETWORK, K_FORCE_OPT}},
 	{"nat forward del", "nat.forward.del", CONFIG, "remove a forward",
 	 {P_PROTO, P_PORTS, K_NETWORK}},
+
+	{"cast list", "cast.list", READ, "list the casts", {}},
+	{"cast show", "cast.show", READ, "show a cast and what each receiver got", {P_NAME}},
+	{"cast add", "cast.add", CONFIG,
+	 "take a video stream that a port, or a network, receives, for copies of it",
+	 {P_NAME, K_FROM_OPT, K_NETWORK_OPT, K_DST, K_UDP_PORT, K_SRC_OPT, K_ORIGINAL_OPT}},
+	{"cast to", "cast.to", CONFIG, "send a port a copy of the stream, thinned by a policy",
+	 {P_NAME, P_IF("port"), K_POLICY_OPT, K_TO_OPT, K_MAC_OPT}},
+	{"cast set", "cast.set", CONFIG, "change a receiver's policy from the next frame on",
+	 {P_NAME, P_IF("port"), K_POLICY}},
+	{"cast off", "cast.off", CONFIG, "end a receiver's copy", {P_NAME, P_IF("port")}},
+	{"cast del", "cast.del", CONFIG, "end a cast", {P_NAME}},
 
 	{"stats", "stats", READ, "show what each port received and sent", {P_IF_OPT("port")}},
 	{"drops", "drops", READ, "show why and where frames were dropped", {P_IF_OPT("port")}},

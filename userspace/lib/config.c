@@ -24,6 +24,11 @@ static const struct {
 	{"patch.del", ecs_config_patch_del},
 	{"nat.forward.add", ecs_config_forward_add},
 	{"nat.forward.del", ecs_config_forward_del},
+	{"cast.add", ecs_config_cast_add},
+	{"cast.del", ecs_config_cast_del},
+	{"cast.to", ecs_config_cast_to},
+	{"cast.set", ecs_config_cast_set},
+	{"cast.off", ecs_config_cast_off},
 	{"fdb.add", ecs_config_fdb_add},
 	{"fdb.del", ecs_config_fdb_del},
 };
@@ -60,6 +65,8 @@ void ecs_config_free(struct ecs_config *config)
 	free(config->patches);
 	free(config->fdb);
 	free(config->forwards);
+	free(config->casts);
+	free(config->receivers);
 	free(config);
 }
 
@@ -100,7 +107,8 @@ struct ecs_config *ecs_config_copy(const struct ecs_config *config)
 		return NULL;
 	if (COPY(copy, config, networks) < 0 || COPY(copy, config, matches) < 0 ||
 	    COPY(copy, config, ports) < 0 || COPY(copy, config, patches) < 0 ||
-	    COPY(copy, config, fdb) < 0 || COPY(copy, config, forwards) < 0) {
+	    COPY(copy, config, fdb) < 0 || COPY(copy, config, forwards) < 0 ||
+	    COPY(copy, config, casts) < 0 || COPY(copy, config, receivers) < 0) {
 		ecs_config_free(copy);
 		return NULL;
 	}

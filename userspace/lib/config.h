@@ -54,6 +54,28 @@ struct ecs_config_forward {
 	bool force;	      /* even if the host listens there */
 };
 
+/* A stream that is copied to receivers. */
+struct ecs_config_cast {
+	char name[ECS_NAME_MAX];
+	char from[ECS_IFNAME_MAX];  /* the port that receives it, or */
+	char network[ECS_NAME_MAX]; /* the network whose ports do */
+	uint8_t family;		    /* of dst and src: AF_INET, AF_INET6 */
+	uint8_t dst[16];
+	uint16_t port;
+	bool has_src;
+	uint8_t src[16];
+	bool keep; /* the original goes its normal way, too */
+};
+
+struct ecs_config_receiver {
+	char cast[ECS_NAME_MAX];
+	char ifname[ECS_IFNAME_MAX];
+	struct ecs_policy policy;
+	bool has_to, has_mac;
+	struct ecs_target to;
+	uint8_t mac[6];
+};
+
 /* Matches are tried in order; the first that fits a link decides. */
 struct ecs_config_match {
 	char pattern[ECS_PATTERN_MAX];
@@ -93,6 +115,10 @@ struct ecs_config {
 	size_t fdb_len;
 	struct ecs_config_forward *forwards;
 	size_t forwards_len;
+	struct ecs_config_cast *casts;
+	size_t casts_len;
+	struct ecs_config_receiver *receivers; /* of all casts */
+	size_t receivers_len;
 };
 
 /** ecs_config_new - an empty configuration. Return: NULL without memory. */

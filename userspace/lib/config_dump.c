@@ -139,7 +139,8 @@ json_t *ecs_config_dump(const struct ecs_config *config)
 
 	if (commands && put_fdb(commands, config, false) == 0 &&
 	    put_networks(commands, config) == 0 && put_ports(commands, config) == 0 &&
-	    put_fdb(commands, config, true) == 0 && put_forwards(commands, config) == 0)
+	    put_fdb(commands, config, true) == 0 && put_forwards(commands, config) == 0 &&
+	    ecs_config_cast_dump(commands, config) == 0)
 		return commands;
 	json_decref(commands);
 	return NULL;

@@ -106,5 +106,15 @@ ecs_config_fn ecs_config_port_add, ecs_config_port_set, ecs_config_port_del;
 ecs_config_fn ecs_config_patch_add, ecs_config_patch_del;
 ecs_config_fn ecs_config_fdb_add, ecs_config_fdb_del;
 ecs_config_fn ecs_config_forward_add, ecs_config_forward_del;
+ecs_config_fn ecs_config_cast_add, ecs_config_cast_del;
+ecs_config_fn ecs_config_cast_to, ecs_config_cast_set, ecs_config_cast_off;
+
+/** ecs_config_cast_of - the first cast that takes its stream from a network. Return: borrowed or
+ * NULL. */
+const struct ecs_config_cast *ecs_config_cast_of(const struct ecs_config *config,
+						 const char *network);
+
+/** ecs_config_cast_dump - add the commands that make the casts. Return: 0; not 0. */
+int ecs_config_cast_dump(json_t *commands, const struct ecs_config *config);
 
 #endif

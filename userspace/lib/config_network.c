@@ -162,9 +162,13 @@ int ecs_config_network_set(struct ecs_config *config, const json_t *params, bool
 static int check_unused(const struct ecs_config *config, const char *name, struct ecs_err *err)
 {
 	const struct ecs_config_forward *forward = ecs_config_forward_of(config, name);
+	const struct ecs_config_cast *cast = ecs_config_cast_of(config, name);
 	size_t users = 0;
 	char first[160] = "";
 
+	if (cast)
+		return ecs_fail(err, -EBUSY, "network %s has the cast %s; first: cast del %s", name,
+				cast->name, cast->name);
 	if (forward) {
 		char ports[ECS_PORTS_TEXT_MAX];
 

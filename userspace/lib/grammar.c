@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "grammar.h"
+#include "policy.h"
 #include "types.h"
 
 #define CANONICAL_MAX 64 /* above each ECS_*_TEXT_MAX */
@@ -67,6 +68,9 @@ static char *type_expects(const struct ecs_param *param, char *buf, size_t size)
 	case ECS_TYPE_TARGET:
 		snprintf(buf, size, "an address like 10.77.0.10 or 10.77.0.10:80");
 		break;
+	case ECS_TYPE_POLICY:
+		snprintf(buf, size, "all, key, ref, thin N%%, or drop nonref|ref|key N%% [force]");
+		break;
 	case ECS_TYPE_NONE:
 		break;
 	}
@@ -122,6 +126,7 @@ static char *canonical(const struct ecs_param *param, const char *text, char buf
 {
 	struct ecs_prefix prefix;
 	struct ecs_target target;
+	struct ecs_policy policy;
 	struct ecs_ports ports;
 	uint8_t bytes[16], family;
 
@@ -142,6 +147,8 @@ static char *canonical(const struct ecs_param *param, const char *text, char buf
 		return ecs_ports_parse(text, &ports) ? NULL : ecs_ports_format(&ports, buf);
 	case ECS_TYPE_TARGET:
 		return ecs_target_parse(text, &target) ? NULL : ecs_target_format(&target, buf);
+	case ECS_TYPE_POLICY:
+		return ecs_policy_parse(text, &policy) ? NULL : ecs_policy_format(&policy, buf);
 	default:
 		return NULL;
 	}

@@ -10,6 +10,7 @@ userspace_lib_libecs_a_SOURCES = \
 	userspace/lib/commands.h \
 	userspace/lib/config.c \
 	userspace/lib/config.h \
+	userspace/lib/config_cast.c \
 	userspace/lib/config_dump.c \
 	userspace/lib/config_fdb.c \
 	userspace/lib/config_forward.c \
@@ -25,6 +26,8 @@ userspace_lib_libecs_a_SOURCES = \
 	userspace/lib/log.h \
 	userspace/lib/parse.c \
 	userspace/lib/paths.c \
+	userspace/lib/policy.c \
+	userspace/lib/policy.h \
 	userspace/lib/rpc.c \
 	userspace/lib/rpc.h \
 	userspace/lib/script.c \

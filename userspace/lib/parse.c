@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "grammar.h"
+#include "policy.h"
 
 #define IF_NEEDED "--if-needed"
 
@@ -140,6 +141,23 @@ static int set_value(const struct ecs_command *command, const struct ecs_param *
 	return 0;
 }
 
+/* A policy, which may be several words, at @argv[0]. Return: words used, its keyword's too; -errno.
+ */
+static int take_policy(const struct ecs_command *command, const struct ecs_param *param, int argc,
+		       char *const argv[], json_t *params, struct ecs_err *err)
+{
+	int words = ecs_policy_words(argc, argv), rc;
+	char text[ECS_POLICY_TEXT_MAX] = "";
+
+	for (int i = 0; i < words; i++) {
+		size_t len = strlen(text);
+
+		snprintf(text + len, sizeof(text) - len, "%s%s", i ? " " : "", argv[i]);
+	}
+	rc = set_value(command, param, text, params, err);
+	return rc < 0 ? rc : 1 + words;
+}
+
 /* A keyword and its value at @argv[0]. Return: words used; -errno. */
 static int take_keyword(const struct ecs_command *command, const struct ecs_param *param, int argc,
 			char *const argv[], json_t *params, struct ecs_err *err)
@@ -161,6 +179,8 @@ static int take_keyword(const struct ecs_command *command, const struct ecs_para
 		return ecs_fail(err, -EINVAL, "%s: \"%s\" has no value: expected %s",
 				command->words, param->keyword,
 				ecs_param_expects(param, expects, sizeof(expects)));
+	if (param->type == ECS_TYPE_POLICY)
+		return take_policy(command, param, argc - 1, argv + 1, params, err);
 	rc = set_value(command, param, argv[1], params, err);
 	return rc < 0 ? rc : 2;
 }

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What of a stream a cast's receiver gets: struct ecs_policy from its words and back. */
+#ifndef ECSWITCH_POLICY_H
+#define ECSWITCH_POLICY_H
+
+#include <stdbool.h>
+#include <linux/types.h>
+#include <ecswitch/abi.h>
+
+#define ECS_POLICY_TEXT_MAX 64
+
+/** ecs_policy_parse - "ref", "thin 50%", "drop nonref 25%", with one space. Return: 0; -EINVAL. */
+int ecs_policy_parse(const char *text, struct ecs_policy *out);
+
+/** ecs_policy_format - the one way to write it, which parses back. Return: @text. */
+char *ecs_policy_format(const struct ecs_policy *policy, char text[ECS_POLICY_TEXT_MAX]);
+
+/** ecs_policy_words - how many of the words, at least one, make the policy that begins here. */
+int ecs_policy_words(int argc, char *const argv[]);
+
+bool ecs_policy_same(const struct ecs_policy *a, const struct ecs_policy *b);
+
+/** ecs_policy_clean - keeps every frame that another refers to, so what it sends can be shown
+ * from any frame on that was shown before. */
+bool ecs_policy_clean(const struct ecs_policy *policy);
+
+#endif
