@@ -4,10 +4,12 @@ unit_tests += tests/unit/test_plan tests/unit/test_plan_nat
 plan_sources = \
 	tests/unit/plan_world.h \
 	userspace/daemon/desired.c \
+	userspace/daemon/desired_cast.c \
 	userspace/daemon/desired_gateway.c \
 	userspace/daemon/desired_nat.c \
 	userspace/daemon/observed.c \
 	userspace/daemon/plan.c \
+	userspace/daemon/plan_cast.c \
 	userspace/daemon/plan_gateway.c \
 	userspace/daemon/plan_nat.c \
 	userspace/daemon/state.c
@@ -17,3 +19,8 @@ tests_unit_test_plan_LDADD = userspace/lib/libecs.a $(CMOCKA_LIBS) $(JANSSON_LIB
 tests_unit_test_plan_nat_SOURCES = tests/unit/test_plan_nat.c $(plan_sources)
 tests_unit_test_plan_nat_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS) $(JANSSON_CFLAGS)
 tests_unit_test_plan_nat_LDADD = userspace/lib/libecs.a $(CMOCKA_LIBS) $(JANSSON_LIBS)
+
+unit_tests += tests/unit/test_cast
+tests_unit_test_cast_SOURCES = tests/unit/test_cast.c tests/unit/unit.h
+tests_unit_test_cast_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS) $(JANSSON_CFLAGS)
+tests_unit_test_cast_LDADD = userspace/lib/libecs.a $(CMOCKA_LIBS) $(JANSSON_LIBS)

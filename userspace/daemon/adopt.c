@@ -191,6 +191,7 @@ int ecs_adopt(struct ecs_daemon *d, struct ecs_err *err)
 	ecs_datapath_nat_rules(d->dp, take_rule, d);
 	ecs_state_rules_sort(&d->have);
 	d->have.reserved_dirty = access(d->reserved_path, F_OK) == 0;
+	ecs_adopt_casts(d);
 	r = ecs_datapath_fdb_walk(d->dp, take_static, d);
 	if (r < 0)
 		return ecs_fail(err, r, "cannot read the FDB: %s", strerror(-r));

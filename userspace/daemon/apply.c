@@ -63,6 +63,10 @@ static int map_op(const struct ecs_applier *a, const struct ecs_op *op)
 		return ecs_datapath_port_set(a->dp, &op->key, &op->port);
 	case ECS_OP_NETWORK_SET:
 		return ecs_datapath_network_set(a->dp, op->network, &op->record);
+	case ECS_OP_CAST_DEL:
+		return ecs_datapath_cast_del(a->dp, &op->cast->key);
+	case ECS_OP_CAST_SET:
+		return ecs_datapath_cast_set(a->dp, op->cast, op->old);
 	case ECS_OP_FDB_STATIC_DEL:
 		return ecs_datapath_fdb_del(a->dp, &op->fdb.key);
 	case ECS_OP_NAT_RULE_DEL:

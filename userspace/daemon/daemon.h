@@ -73,6 +73,11 @@ void ecs_follow_refresh(struct ecs_daemon *d, const char *name);
 /** ecs_adopt - read what an earlier daemon left in the maps and on the hooks into d->have. */
 int ecs_adopt(struct ecs_daemon *d, struct ecs_err *err);
 
+/* adopt_cast.c */
+
+/** ecs_adopt_casts - the same of casts; the ports are read already. */
+void ecs_adopt_casts(struct ecs_daemon *d);
+
 /* ageing.c */
 
 /** ecs_ageing_open - delete idle learned entries from time to time, while there are any. */

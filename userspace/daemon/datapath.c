@@ -123,6 +123,13 @@ static int object_load(struct ecs_datapath *dp, const char *pins, bool any, stru
 			"CAP_NET_ADMIN are needed; ECSWITCH_LIBBPF_LOG=1 shows why)",
 			strerror(-r));
 	dp->fdb_fd = bpf_map__fd(dp->skel->maps.ecs_fdb);
+	dp->cast.streams = bpf_map__fd(dp->skel->maps.ecs_streams);
+	dp->cast.plans = bpf_map__fd(dp->skel->maps.ecs_cast_plans);
+	dp->cast.receivers = bpf_map__fd(dp->skel->maps.ecs_receivers);
+	dp->cast.counts = bpf_map__fd(dp->skel->maps.ecs_receiver_counts);
+	dp->cast.groups = bpf_map__fd(dp->skel->maps.ecs_cast_groups);
+	dp->cast.states = bpf_map__fd(dp->skel->maps.ecs_cast_states);
+	dp->cast.pids = bpf_map__fd(dp->skel->maps.ecs_cast_pids);
 	dp->used_fd = bpf_map__fd(dp->skel->maps.ecs_fdb_used);
 	dp->flows_fd = bpf_map__fd(dp->skel->maps.ecs_nat_flows);
 	dp->rules_fd = bpf_map__fd(dp->skel->maps.ecs_nat_rules);

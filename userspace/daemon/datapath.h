@@ -160,6 +160,35 @@ int ecs_datapath_network(const struct ecs_datapath *dp, uint16_t id, struct ecs_
 int ecs_datapath_flood(const struct ecs_datapath *dp, uint16_t network, uint32_t place,
 		       struct ecs_flood_member *out);
 
+struct ecs_state_cast;
+
+/**
+ * ecs_datapath_cast_set - make a cast what it should be, by one write that changes all at once
+ * @old: what it was, or NULL: then nothing of an earlier one with its id remains
+ *
+ * Counters and the state of policies that stay go on. Return: 0 or -errno.
+ */
+int ecs_datapath_cast_set(struct ecs_datapath *dp, const struct ecs_state_cast *cast,
+			  const struct ecs_state_cast *old);
+/** ecs_datapath_cast_del - end a cast. Return: 0; -ENOENT; -errno. */
+int ecs_datapath_cast_del(struct ecs_datapath *dp, const struct ecs_stream_key *key);
+
+/** ecs_datapath_streams - visit the casts that an earlier daemon left, with plan and receivers
+ * (ECS_RECEIVERS_MAX of them). Return: 0 or -errno. */
+int ecs_datapath_streams(const struct ecs_datapath *dp,
+			 void (*fn)(const struct ecs_stream_key *key,
+				    const struct ecs_stream *stream,
+				    const struct ecs_cast_plan *plan,
+				    const struct ecs_receiver *receivers, void *ctx),
+			 void *ctx);
+
+/* What the data path has counted for a cast, a group of it, a receiver. Return: 0 or -errno. */
+int ecs_datapath_cast_state(const struct ecs_datapath *dp, uint16_t id, struct ecs_cast_state *out);
+int ecs_datapath_cast_group(const struct ecs_datapath *dp, uint16_t id, uint16_t state,
+			    struct ecs_cast_group_state *out);
+int ecs_datapath_cast_count(const struct ecs_datapath *dp, uint16_t id, uint16_t number,
+			    struct ecs_receiver_count *out);
+
 /** ecs_datapath_events_open - follow the ring buffer; @fn is called by _events_dispatch().
  * Return: descriptor to poll, owned by @dp; -errno. */
 int ecs_datapath_events_open(struct ecs_datapath *dp,

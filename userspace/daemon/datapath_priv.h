@@ -14,6 +14,9 @@ struct ring_buffer;
 struct ecs_datapath {
 	struct ecswitch_bpf *skel;
 	struct ring_buffer *ring;
+	struct {
+		int streams, plans, receivers, counts, groups, states, pids;
+	} cast;			  /* the skeleton's own, too */
 	int fdb_fd, used_fd;	  /* of ecs_fdb and ecs_fdb_used; the skeleton's own */
 	struct ecs_fdb_use *used; /* the ecs_fdb_used map, mapped */
 	uint32_t fdb_size;

@@ -35,6 +35,7 @@ int ecs_desired_make(const struct ecs_config *config, const struct ecs_observed 
 	ecs_desired_nat(&c);
 	make_places(&c);
 	make_fdb(&c);
+	ecs_desired_casts(&c);
 	if (!c.failed)
 		return 0;
 	ecs_state_free(want);

@@ -29,6 +29,9 @@ void ecs_desired_vm(struct ecs_desired *c, const struct ecs_link *link, struct e
 /** ecs_desired_gateways - gateways of the networks, whose links are claimed here. */
 void ecs_desired_gateways(struct ecs_desired *c);
 
+/** ecs_desired_casts - casts, their receivers and the ports at which they begin. */
+void ecs_desired_casts(struct ecs_desired *c);
+
 /** ecs_desired_is_gateway - whether a link is the host's end of a gateway. */
 bool ecs_desired_is_gateway(const struct ecs_desired *c, const struct ecs_link *link);
 

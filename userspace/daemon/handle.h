@@ -50,6 +50,10 @@ int ecs_handle_fdb_flush(struct ecs_daemon *d, json_t *params, json_t **result,
 int ecs_handle_nat_list(struct ecs_daemon *d, json_t *params, json_t **result, struct ecs_err *err);
 int ecs_handle_nat_flows(struct ecs_daemon *d, json_t *params, json_t **result,
 			 struct ecs_err *err);
+int ecs_handle_cast_list(struct ecs_daemon *d, json_t *params, json_t **result,
+			 struct ecs_err *err);
+int ecs_handle_cast_show(struct ecs_daemon *d, json_t *params, json_t **result,
+			 struct ecs_err *err);
 int ecs_handle_stats(struct ecs_daemon *d, json_t *params, json_t **result, struct ecs_err *err);
 int ecs_handle_drops(struct ecs_daemon *d, json_t *params, json_t **result, struct ecs_err *err);
 int ecs_handle_metrics(struct ecs_daemon *d, json_t *params, json_t **result, struct ecs_err *err);

@@ -3,6 +3,7 @@ sbin_PROGRAMS += ecswitchd
 
 ecswitchd_SOURCES = \
 	userspace/daemon/adopt.c \
+	userspace/daemon/adopt_cast.c \
 	userspace/daemon/ageing.c \
 	userspace/daemon/apply.c \
 	userspace/daemon/apply.h \
@@ -12,12 +13,14 @@ ecswitchd_SOURCES = \
 	userspace/daemon/daemon.h \
 	userspace/daemon/datapath.c \
 	userspace/daemon/datapath.h \
+	userspace/daemon/datapath_cast.c \
 	userspace/daemon/datapath_fdb.c \
 	userspace/daemon/datapath_nat.c \
 	userspace/daemon/datapath_priv.h \
 	userspace/daemon/datapath_tcx.c \
 	userspace/daemon/desired.c \
 	userspace/daemon/desired.h \
+	userspace/daemon/desired_cast.c \
 	userspace/daemon/desired_gateway.c \
 	userspace/daemon/desired_nat.c \
 	userspace/daemon/desired_priv.h \
@@ -29,6 +32,7 @@ ecswitchd_SOURCES = \
 	userspace/daemon/expiry.c \
 	userspace/daemon/follow.c \
 	userspace/daemon/handle.h \
+	userspace/daemon/handle_cast.c \
 	userspace/daemon/handle_conf.c \
 	userspace/daemon/handle_fdb.c \
 	userspace/daemon/handle_network.c \
@@ -46,6 +50,7 @@ ecswitchd_SOURCES = \
 	userspace/daemon/pins.c \
 	userspace/daemon/pins_migrate.c \
 	userspace/daemon/plan.c \
+	userspace/daemon/plan_cast.c \
 	userspace/daemon/plan.h \
 	userspace/daemon/plan_gateway.c \
 	userspace/daemon/plan_nat.c \

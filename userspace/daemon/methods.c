@@ -19,6 +19,8 @@ static const struct ecs_method methods[] = {
 	{"fdb.flush", ecs_handle_fdb_flush},
 	{"nat.list", ecs_handle_nat_list},
 	{"nat.flows", ecs_handle_nat_flows},
+	{"cast.list", ecs_handle_cast_list},
+	{"cast.show", ecs_handle_cast_show},
 	{"stats", ecs_handle_stats},
 	{"drops", ecs_handle_drops},
 	{"metrics", ecs_handle_metrics},

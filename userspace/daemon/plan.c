@@ -25,10 +25,12 @@ int ecs_plan_make(const struct ecs_state *have, const struct ecs_state *want,
 	*plan = (struct ecs_plan){};
 	plan_removals(&c);
 	ecs_plan_gateways_away(&c);
+	ecs_plan_casts_away(&c);
 	plan_ports(&c);
 	plan_networks(&c);
 	plan_fdb(&c);
 	ecs_plan_nat(&c);
+	ecs_plan_casts(&c);
 	ecs_plan_gateways(&c);
 	plan_hooks(&c);
 	if (!plan->failed)
@@ -336,6 +338,13 @@ static void describe_op(json_t *list, const struct ecs_op *op, const struct ecs_
 			 : have->networks[op->network].used ? "change network %s"
 							    : "create network %s",
 			 op->record.used ? op->record.name : have->networks[op->network].name,
+			 NULL);
+		break;
+	case ECS_OP_CAST_DEL:
+		describe(list, "end the cast %s", op->cast->name, NULL);
+		break;
+	case ECS_OP_CAST_SET:
+		describe(list, op->old ? "change the cast %s" : "begin the cast %s", op->cast->name,
 			 NULL);
 		break;
 	case ECS_OP_PATCH_SET:

@@ -22,6 +22,7 @@ enum ecs_op_verb {
 	ECS_OP_FDB_STATIC_DEL,
 	ECS_OP_NAT_RULE_DEL,
 	ECS_OP_GATEWAY_DEL,
+	ECS_OP_CAST_DEL,
 	ECS_OP_FDB_FLUSH_PORT,
 	ECS_OP_FDB_FLUSH_NETWORK,
 	ECS_OP_SLOT_CLEAR,
@@ -34,6 +35,7 @@ enum ecs_op_verb {
 	ECS_OP_NAT_END_PORT,	/* flows that a port opened */
 	ECS_OP_NAT_END_NETWORK, /* flows of a network */
 	ECS_OP_RESERVE,
+	ECS_OP_CAST_SET,
 	ECS_OP_PROMISC_ON,
 	ECS_OP_LRO_OFF,
 	ECS_OP_GATEWAY_ADD,
@@ -54,18 +56,20 @@ struct ecs_op {
 	uint32_t slot;	/* SLOT_CLEAR */
 	enum ecs_hook hook;
 	enum ecs_prog prog;
-	struct ecs_port_key key;	  /* PORT_* */
-	struct ecs_port port;		  /* PORT_SET */
-	struct ecs_network record;	  /* NETWORK_SET */
-	struct ecs_flood_member member;	  /* FLOOD_SET */
-	struct ecs_patch patch;		  /* PATCH_SET */
-	struct ecs_state_fdb fdb;	  /* FDB_STATIC_* */
-	struct ecs_state_gateway gateway; /* GATEWAY_*; host_ifindex in the following two */
-	struct ecs_state_rule rule;	  /* NAT_RULE_* */
-	uint32_t link;			  /* LINK_UP, ADDR_*: whose; no port, so not ifindex */
-	struct ecs_prefix addr;		  /* ADDR_* */
-	int result;			  /* out of apply */
-	char text[160];			  /* out of apply: why it failed */
+	struct ecs_port_key key;	   /* PORT_* */
+	struct ecs_port port;		   /* PORT_SET */
+	struct ecs_network record;	   /* NETWORK_SET */
+	struct ecs_flood_member member;	   /* FLOOD_SET */
+	struct ecs_patch patch;		   /* PATCH_SET */
+	struct ecs_state_fdb fdb;	   /* FDB_STATIC_* */
+	struct ecs_state_gateway gateway;  /* GATEWAY_*; host_ifindex in the following two */
+	struct ecs_state_rule rule;	   /* NAT_RULE_* */
+	uint32_t link;			   /* LINK_UP, ADDR_*: whose; no port, so not ifindex */
+	struct ecs_prefix addr;		   /* ADDR_* */
+	const struct ecs_state_cast *cast; /* CAST_*: of the wanted state, or of the present one */
+	const struct ecs_state_cast *old;  /* CAST_SET: what is there, or NULL */
+	int result;			   /* out of apply */
+	char text[160];			   /* out of apply: why it failed */
 };
 
 struct ecs_plan {

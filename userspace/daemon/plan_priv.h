@@ -31,5 +31,9 @@ void ecs_plan_nat(struct ecs_plan_context *c);
 
 /** ecs_plan_describe_rule - a sentence about one forwarded port. */
 void ecs_plan_describe_rule(json_t *list, const struct ecs_op *op);
+/** ecs_plan_casts_away - casts that are gone, or begin elsewhere. */
+void ecs_plan_casts_away(struct ecs_plan_context *c);
+/** ecs_plan_casts - casts that are new or have changed. */
+void ecs_plan_casts(struct ecs_plan_context *c);
 
 #endif

@@ -86,6 +86,8 @@ static void note_failure(struct ecs_daemon *d, struct ecs_state *want, const str
 	else if (op->ifindex && (port = ecs_state_port_add(want, op->ifindex)))
 		*port = *ecs_state_port_get(&d->have,
 					    op->ifindex); /* so that it is removed again */
+	if (op->verb == ECS_OP_CAST_SET)
+		ecs_state_cast_by_name(want, op->cast->name)->dirty = true;
 	if (!op->ifindex && op->network)
 		want->network_dirty[op->network] = true;
 	if (op->result == -ENODEV && port)

@@ -31,6 +31,7 @@ void ecs_state_free(struct ecs_state *state)
 	free(state->rules);
 	free(state->reserved);
 	free(state->waiting);
+	free(state->casts);
 	*state = (struct ecs_state){};
 }
 
@@ -196,4 +197,30 @@ uint16_t ecs_state_network_id(const struct ecs_state *state, const char *name)
 		if (state->networks[id].used && !strcmp(state->networks[id].name, name))
 			return id;
 	return 0;
+}
+
+struct ecs_state_cast *ecs_state_cast_by_name(const struct ecs_state *state, const char *name)
+{
+	for (size_t i = 0; i < state->cast_count; i++)
+		if (!strcmp(state->casts[i].name, name))
+			return &state->casts[i];
+	return NULL;
+}
+
+const struct ecs_state_receiver *ecs_state_cast_receiver(const struct ecs_state_cast *cast,
+							 const char *name)
+{
+	for (size_t i = 0; i < cast->receiver_count; i++)
+		if (!strcmp(cast->receivers[i].name, name))
+			return &cast->receivers[i];
+	return NULL;
+}
+
+size_t ecs_state_cast_group(const struct ecs_state_cast *cast, const struct ecs_policy *policy)
+{
+	size_t i = 0;
+
+	while (i < cast->group_count && memcmp(&cast->policies[i], policy, sizeof(*policy)))
+		i++;
+	return i;
 }

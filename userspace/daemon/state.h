@@ -68,6 +68,29 @@ struct ecs_state_rule {
 	struct ecs_nat_rule rule;
 };
 
+/* A receiver of a cast. */
+struct ecs_state_receiver {
+	char name[ECS_IFNAME_MAX];
+	uint32_t ifindex; /* 0 = waits for its port */
+	struct ecs_policy policy;
+	struct ecs_receiver record;
+};
+
+struct ecs_state_cast {
+	char name[ECS_NAME_MAX];
+	uint16_t id;
+	bool live; /* its source is there: key is in ecs_streams */
+	bool dirty;
+	struct ecs_stream_key key;
+	uint8_t flags; /* ECS_STREAM_* */
+	uint8_t src[16];
+	size_t group_count;
+	struct ecs_policy policies[ECS_CAST_GROUPS_MAX]; /* of the groups */
+	uint16_t states[ECS_CAST_GROUPS_MAX];		 /* and where their state is */
+	size_t receiver_count;
+	struct ecs_state_receiver receivers[ECS_RECEIVERS_MAX];
+};
+
 struct ecs_state {
 	struct ecs_network networks[ECS_NETWORKS_MAX + 1];
 	bool network_dirty[ECS_NETWORKS_MAX + 1];
@@ -85,6 +108,8 @@ struct ecs_state {
 	bool reserved_dirty; /* unknown what an earlier daemon reserved */
 	struct ecs_waiting *waiting;
 	size_t waiting_count, waiting_room;
+	struct ecs_state_cast *casts;
+	size_t cast_count;
 };
 
 void ecs_state_free(struct ecs_state *state);
@@ -120,6 +145,14 @@ __attribute__((format(printf, 3, 4))) int ecs_state_waiting_add(struct ecs_state
 
 /** ecs_state_network_id - id of a named network, or 0. */
 uint16_t ecs_state_network_id(const struct ecs_state *state, const char *name);
+
+/** ecs_state_cast_by_name - Return: the cast, or NULL. */
+struct ecs_state_cast *ecs_state_cast_by_name(const struct ecs_state *state, const char *name);
+/** ecs_state_cast_receiver - the receiver behind a link's name, or NULL. */
+const struct ecs_state_receiver *ecs_state_cast_receiver(const struct ecs_state_cast *cast,
+							 const char *name);
+/** ecs_state_cast_group - number of the group of a policy; group_count if there is none. */
+size_t ecs_state_cast_group(const struct ecs_state_cast *cast, const struct ecs_policy *policy);
 
 /** ecs_fdb_key_compare - order of keys, as for qsort(3). */
 int ecs_fdb_key_compare(const struct ecs_fdb_key *a, const struct ecs_fdb_key *b);

@@ -1,0 +1,326 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The stream parsing of casts, compiled for userspace: what is a keyframe, what a policy makes of
+ * a datagram, and that no bytes at all make it read or write where it may not.
+ */
+#include "unit.h"
+
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "kernel/thin.h"
+#include "userspace/lib/policy.h"
+
+#define PMT_PID 0x1000
+#define VIDEO_PID 0x100
+
+static struct ecs_ts_work work;
+static struct ecs_cast_state state;
+static struct ecs_cast_pids pids;
+static struct ecs_cast_group_state group;
+
+static uint32_t crc_of(const uint8_t *p, size_t n)
+{
+	uint32_t crc = ~0u;
+
+	while (n--) {
+		crc ^= (uint32_t)*p++ << 24;
+		for (int bit = 0; bit < 8; bit++)
+			crc = crc & 0x80000000u ? crc << 1 ^ 0x04c11db7u : crc << 1;
+	}
+	return crc;
+}
+
+static uint8_t *packet(int i, uint16_t pid, int start, uint8_t cc)
+{
+	uint8_t *p = &work.data[i * ECS_TS_LEN];
+
+	memset(p, 0xff, ECS_TS_LEN);
+	p[0] = ECS_TS_SYNC;
+	p[1] = (start ? 0x40 : 0) | pid >> 8;
+	p[2] = pid;
+	p[3] = 0x10 | cc;
+	return p;
+}
+
+static void section(uint8_t *p, const uint8_t *bytes, size_t n)
+{
+	uint32_t crc = crc_of(bytes, n);
+
+	p[4] = 0;
+	memcpy(p + 5, bytes, n);
+	for (int i = 0; i < 4; i++)
+		p[5 + n + i] = crc >> (24 - 8 * i);
+}
+
+static void tables(uint8_t stream_type)
+{
+	const uint8_t pat[] = {0, 0xb0, 13, 0, 1, 0xc1, 0, 0, 0, 1, 0xe0 | PMT_PID >> 8, 0};
+	const uint8_t pmt[] = {2, 0xb0, 18, 0,		 1,    0xc1, 0,	   0, 0xe1,
+			       0, 0xf0, 0,  stream_type, 0xe1, 0,    0xf0, 0};
+
+	section(packet(0, ECS_PID_PAT, 1, 0), pat, sizeof(pat));
+	section(packet(1, PMT_PID, 1, 0), pmt, sizeof(pmt));
+}
+
+static int look(uint32_t packets)
+{
+	struct ecs_ts ts = {&work, &state, &pids};
+
+	return ecs_ts_datagram(&ts, packets);
+}
+
+static void begin(uint8_t stream_type)
+{
+	memset(&work, 0, sizeof(work));
+	memset(&state, 0, sizeof(state));
+	memset(&pids, 0, sizeof(pids));
+	memset(&group, 0, sizeof(group));
+	tables(stream_type);
+	assert_int_equal(look(2), 0);
+}
+
+/* A frame's first packet: PES header, then @es. */
+static uint8_t *frame(int i, uint8_t cc, const uint8_t *es, size_t n)
+{
+	static const uint8_t pes[] = {0, 0, 1, 0xe0, 0, 0, 0x80, 0x80, 5, 0x21, 0, 1, 0, 1};
+	uint8_t *p = packet(i, VIDEO_PID, 1, cc);
+
+	memcpy(p + 4, pes, sizeof(pes));
+	memcpy(p + 4 + sizeof(pes), es, n);
+	return p;
+}
+
+static int type_of(const uint8_t *es, size_t n)
+{
+	frame(0, 1, es, n);
+	assert_int_equal(look(1), 0);
+	return work.packet[0].frame;
+}
+
+#define TYPE_OF(...) type_of((uint8_t[]){__VA_ARGS__}, sizeof((uint8_t[]){__VA_ARGS__}))
+
+static void tables_tell_pid_and_codec(void **unused)
+{
+	begin(0x1b);
+	assert_int_equal(state.video[0].pid, VIDEO_PID);
+	assert_int_equal(state.video[0].codec, ECS_CODEC_H264);
+	/* The same program with another codec is another table. */
+	tables(0x24);
+	assert_int_equal(look(2), 0);
+	assert_int_equal(state.video[0].codec, ECS_CODEC_HEVC);
+	/* A damaged table counts for nothing. */
+	tables(0x02);
+	work.data[ECS_TS_LEN + 20] ^= 1;
+	assert_int_equal(look(2), 0);
+	assert_int_equal(state.video[0].codec, ECS_CODEC_HEVC);
+}
+
+static void h264_is_classified_by_its_first_slice(void **unused)
+{
+	begin(0x1b);
+	/* Delimiter, then a slice; the delimiter's nal_ref_idc of 0 says nothing. */
+	assert_int_equal(TYPE_OF(0, 0, 0, 1, 9, 0xf0, 0, 0, 1, 0x65), ECS_FRAME_KEY);
+	assert_int_equal(TYPE_OF(0, 0, 0, 1, 9, 0xf0, 0, 0, 1, 0x41), ECS_FRAME_REF);
+	assert_int_equal(TYPE_OF(0, 0, 0, 1, 9, 0xf0, 0, 0, 1, 0x01), ECS_FRAME_NONREF);
+	assert_int_equal(TYPE_OF(0, 0, 1, 6, 5, 0, 0, 1, 0x21), ECS_FRAME_REF);
+	assert_int_equal(TYPE_OF(0, 0, 0, 1, 9, 0x10), ECS_FRAME_UNKNOWN);
+	assert_int_equal(TYPE_OF(0, 0, 0, 1, 0x67, 0x42),
+			 ECS_FRAME_KEY); /* SPS, the rest is late */
+}
+
+static void hevc_keeps_what_a_higher_sublayer_may_need(void **unused)
+{
+	begin(0x24);
+	assert_int_equal(TYPE_OF(0, 0, 1, 0x00, 0x01), ECS_FRAME_REF); /* no SPS yet */
+	assert_int_equal(TYPE_OF(0, 0, 1, 0x42, 0x01, 0x01, 0, 0, 1, 0x26, 0x01), ECS_FRAME_KEY);
+	assert_int_equal(TYPE_OF(0, 0, 1, 0x00, 0x01), ECS_FRAME_NONREF);
+	assert_int_equal(TYPE_OF(0, 0, 1, 0x02, 0x01), ECS_FRAME_REF);
+	/* Three sub-layers: only the highest may go. */
+	assert_int_equal(TYPE_OF(0, 0, 1, 0x42, 0x01, 0x05, 0, 0, 1, 0x2a, 0x01), ECS_FRAME_KEY);
+	assert_int_equal(TYPE_OF(0, 0, 1, 0x00, 0x01), ECS_FRAME_REF);
+	assert_int_equal(TYPE_OF(0, 0, 1, 0x00, 0x03), ECS_FRAME_NONREF);
+}
+
+static void mpeg2_is_classified_by_its_picture_header(void **unused)
+{
+	begin(0x02);
+	assert_int_equal(TYPE_OF(0, 0, 1, 0xb3, 1, 2, 0, 0, 1, 0, 0, 0x08), ECS_FRAME_KEY);
+	assert_int_equal(TYPE_OF(0, 0, 1, 0, 0, 0x10), ECS_FRAME_REF);
+	assert_int_equal(TYPE_OF(0, 0, 1, 0, 0, 0x18), ECS_FRAME_NONREF);
+}
+
+static void thin_as(const struct ecs_policy *policy, uint32_t packets)
+{
+	struct ecs_thin thin = {&work, &group, *policy};
+
+	ecs_thin_datagram(&thin, packets);
+}
+
+static const uint8_t nonref[] = {0, 0, 1, 0x01}, ref[] = {0, 0, 1, 0x41}, idr[] = {0, 0, 1, 0x65};
+
+static void counters_are_input_less_dropped(void **unused)
+{
+	const struct ecs_policy policy = {.kind = ECS_POLICY_REF};
+
+	begin(0x1b);
+	frame(0, 1, ref, sizeof(ref));
+	frame(1, 2, nonref, sizeof(nonref));
+	packet(2, VIDEO_PID, 0, 3);
+	frame(3, 4, ref, sizeof(ref));
+	packet(4, 0x101, 1, 9);
+	assert_int_equal(look(5), 0);
+	thin_as(&policy, 5);
+	assert_int_equal(work.made.kept, 3);
+	assert_int_equal(work.keep[1], ECS_TS_OUT);
+	assert_int_equal(work.keep[2], ECS_TS_OUT);
+	assert_int_equal(work.byte3[3], 0x12);
+	assert_int_equal(work.byte3[4], 0x19);
+	assert_int_equal(group.dropped[ECS_FRAME_NONREF], 1);
+}
+
+static void clock_reference_of_a_dropped_packet_stays(void **unused)
+{
+	const struct ecs_policy policy = {.kind = ECS_POLICY_KEY};
+	uint8_t *p;
+
+	begin(0x1b);
+	frame(0, 1, ref, sizeof(ref));
+	p = packet(1, VIDEO_PID, 0, 2);
+	p[3] = 0x32;
+	p[4] = 7;
+	p[5] = 0x10;
+	assert_int_equal(look(2), 0);
+	thin_as(&policy, 2);
+	assert_int_equal(work.keep[0], ECS_TS_OUT);
+	assert_int_equal(work.keep[1], ECS_TS_CLOCK);
+	assert_int_equal(work.byte3[1], 0x20);
+}
+
+static void nothing_follows_a_dropped_reference_before_a_keyframe(void **unused)
+{
+	const struct ecs_policy policy = {
+		.kind = ECS_POLICY_DROP, .type = ECS_FRAME_REF, .percent = 100};
+
+	begin(0x1b);
+	frame(0, 1, idr, sizeof(idr));
+	frame(1, 2, ref, sizeof(ref));
+	frame(2, 3, nonref, sizeof(nonref));
+	frame(3, 4, idr, sizeof(idr));
+	frame(4, 5, nonref, sizeof(nonref));
+	assert_int_equal(look(5), 0);
+	thin_as(&policy, 5);
+	assert_int_equal(work.keep[0], ECS_TS_WHOLE);
+	assert_int_equal(work.keep[1], ECS_TS_OUT);
+	assert_int_equal(work.keep[2], ECS_TS_OUT);
+	assert_int_equal(work.keep[3], ECS_TS_WHOLE);
+	assert_int_equal(work.keep[4], ECS_TS_WHOLE);
+}
+
+static void who_waits_gets_no_video_before_the_keyframe(void **unused)
+{
+	struct ecs_thin thin = {&work, &group, {}};
+
+	begin(0x1b);
+	frame(0, 1, ref, sizeof(ref));
+	packet(1, 0x101, 1, 9);
+	frame(2, 2, idr, sizeof(idr));
+	assert_int_equal(look(3), 0);
+	ecs_thin_datagram(&thin, 3);
+	assert_int_equal(work.made.joins, 3);
+	ecs_thin_waiting(&thin, 3);
+	assert_int_equal(work.keep[0], ECS_TS_OUT);
+	assert_int_equal(work.keep[1], ECS_TS_WHOLE);
+	assert_int_equal(work.keep[2], ECS_TS_WHOLE);
+	assert_int_equal(work.made.kept, 2);
+}
+
+static void thinning_spreads_evenly(void **unused)
+{
+	const struct ecs_policy policy = {
+		.kind = ECS_POLICY_DROP, .type = ECS_FRAME_NONREF, .percent = 25};
+	int out = 0;
+
+	begin(0x1b);
+	for (int i = 0; i < 40; i++) {
+		frame(0, i & 15, nonref, sizeof(nonref));
+		assert_int_equal(look(1), 0);
+		thin_as(&policy, 1);
+		out += work.keep[0] == ECS_TS_OUT;
+		assert_int_equal(out, (i + 1) / 4);
+	}
+}
+
+/* Under the sanitizers: whatever comes, nothing is read or written out of place. */
+static void hostile_bytes_harm_nothing(void **unused)
+{
+	const struct ecs_policy policy = {.kind = ECS_POLICY_REF};
+	static const uint8_t types[] = {0x1b, 0x24, 0x02};
+
+	srandom(1);
+	for (int i = 0; i < 20000; i++) {
+		uint32_t packets = 1 + i % ECS_CAST_PACKETS_MAX;
+
+		if (i % 1000 == 0)
+			begin(types[i / 1000 % 3]);
+		for (uint32_t k = 0; k < packets; k++)
+			frame(k, k & 15, k & 1 ? ref : nonref, 4);
+		if (i & 1)
+			tables(types[i % 3]);
+		for (int k = 0; k < 12; k++)
+			work.data[(uint32_t)random() % (packets * ECS_TS_LEN)] = random();
+		if (look(packets) == 0)
+			thin_as(&policy, packets);
+	}
+}
+
+static void policies_parse_and_come_back(void **unused)
+{
+	static const char *const same[] = {
+		"all", "key", "ref", "thin 50%", "drop ref 10% force", "drop key 100% force"};
+	static const char *const wrong[] = {"",
+					    "none",
+					    "thin",
+					    "thin 50",
+					    "thin 101%",
+					    "thin %",
+					    "drop ref 10%",
+					    "drop 10%",
+					    "ref ref",
+					    "thin 5% force",
+					    "drop nonref 5% please",
+					    "thin 0050%"};
+	char text[ECS_POLICY_TEXT_MAX];
+	struct ecs_policy policy;
+
+	for (size_t i = 0; i < sizeof(same) / sizeof(same[0]); i++) {
+		assert_int_equal(ecs_policy_parse(same[i], &policy), 0);
+		assert_string_equal(ecs_policy_format(&policy, text), same[i]);
+	}
+	assert_int_equal(ecs_policy_parse("drop nonref 50%", &policy), 0);
+	assert_string_equal(ecs_policy_format(&policy, text), "thin 50%");
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
+		if (ecs_policy_parse(wrong[i], &policy) == 0)
+			fail_msg("\"%s\" was taken", wrong[i]);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(tables_tell_pid_and_codec),
+		cmocka_unit_test(h264_is_classified_by_its_first_slice),
+		cmocka_unit_test(hevc_keeps_what_a_higher_sublayer_may_need),
+		cmocka_unit_test(mpeg2_is_classified_by_its_picture_header),
+		cmocka_unit_test(counters_are_input_less_dropped),
+		cmocka_unit_test(clock_reference_of_a_dropped_packet_stays),
+		cmocka_unit_test(nothing_follows_a_dropped_reference_before_a_keyframe),
+		cmocka_unit_test(who_waits_gets_no_video_before_the_keyframe),
+		cmocka_unit_test(thinning_spreads_evenly),
+		cmocka_unit_test(hostile_bytes_harm_nothing),
+		cmocka_unit_test(policies_parse_and_come_back),
+	};
+
+	return cmocka_run_group_tests_name("cast", tests, NULL, NULL);
+}

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+/* cast list, cast show. */
+#include "handle.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <string.h>
+
+#include <ecswitch/cleanup.h>
+#include "userspace/lib/policy.h"
+
+static const char *const frames[] = {"key", "ref", "nonref"};
+static const char *const passes[ECS_CAST_PASSES] = {
+	[ECS_CAST_PASS_SIZE] = "not a whole number of TS packets, or too many",
+	[ECS_CAST_PASS_SYNC] = "no TS packets",
+	[ECS_CAST_PASS_GSO] = "several datagrams in one (GSO)",
+	[ECS_CAST_PASS_SCRAMBLED] = "scrambled",
+};
+
+static const char *codec_text(uint8_t codec)
+{
+	static const char *const names[] = {
+		[ECS_CODEC_MPEG2] = "mpeg2", [ECS_CODEC_H264] = "h264", [ECS_CODEC_HEVC] = "hevc"};
+
+	return codec < ECS_ARRAY_SIZE(names) ? names[codec] : NULL;
+}
+
+static json_t *frame_counts(const __u64 counts[], const __u64 base[])
+{
+	json_t *object = json_object();
+
+	for (size_t i = 0; i < ECS_ARRAY_SIZE(frames); i++)
+		json_object_set_new(object, frames[i],
+				    json_integer(counts[i] - (base ? base[i] : 0)));
+	return object;
+}
+
+static const char *receiver_state(const struct ecs_state_receiver *to,
+				  const struct ecs_receiver_count *count)
+{
+	return !to || !to->ifindex ? "waiting" : count->joined ? "up" : "joining";
+}
+
+static json_t *receiver_row(struct ecs_daemon *d, const struct ecs_state_cast *cast,
+			    const struct ecs_config_receiver *from)
+{
+	const struct ecs_state_receiver *to =
+		cast ? ecs_state_cast_receiver(cast, from->ifname) : NULL;
+	struct ecs_cast_group_state group = {};
+	struct ecs_receiver_count count = {};
+	char policy[ECS_POLICY_TEXT_MAX];
+
+	if (to) {
+		ecs_datapath_cast_count(d->dp, cast->id, to->record.number, &count);
+		ecs_datapath_cast_group(d->dp, cast->id,
+					cast->states[ecs_state_cast_group(cast, &to->policy)],
+					&group);
+	}
+	if (!count.joined) {
+		memset(&group, 0, sizeof(group));
+		memset(count.base_sent, 0, sizeof(count.base_sent));
+		memset(count.base_dropped, 0, sizeof(count.base_dropped));
+	}
+	return json_pack(
+		"{s:s, s:s, s:n, s:s, s:I, s:I, s:I, s:o, s:o, s:I}", "port", from->ifname,
+		"policy", ecs_policy_format(&from->policy, policy), "step", "state",
+		receiver_state(to, &count), "packets", (json_int_t)count.packets, "bytes",
+		(json_int_t)count.bytes, "refused", (json_int_t)count.refused, "sent",
+		frame_counts(group.sent, count.base_sent), "dropped",
+		frame_counts(group.dropped, count.base_dropped), "unclassified",
+		(json_int_t)(group.sent[ECS_FRAME_UNKNOWN] - count.base_sent[ECS_FRAME_UNKNOWN]));
+}
+
+static json_t *cast_row(struct ecs_daemon *d, const struct ecs_config_cast *from, bool full)
+{
+	const struct ecs_state_cast *cast = ecs_state_cast_by_name(&d->have, from->name);
+	struct ecs_cast_state state = {};
+	char dst[INET6_ADDRSTRLEN] = "";
+	json_t *row, *list = json_array();
+	const struct ecs_cast_video *video = &state.video[0];
+	size_t receivers = 0;
+
+	if (cast)
+		ecs_datapath_cast_state(d->dp, cast->id, &state);
+	inet_ntop(from->family, from->dst, dst, sizeof(dst));
+	for (size_t i = 0; i < d->config->receivers_len; i++) {
+		if (strcmp(d->config->receivers[i].cast, from->name))
+			continue;
+		receivers++;
+		if (full)
+			json_array_append_new(list,
+					      receiver_row(d, cast, &d->config->receivers[i]));
+	}
+	row = json_pack("{s:s, s:s, s:s, s:i, s:s, s:s?, s:o, s:o, s:i}", "name", from->name,
+			"from", from->from[0] ? from->from : from->network, "dst", dst, "port",
+			from->port, "state", cast && cast->live ? "up" : "waiting", "codec",
+			codec_text(video->codec), "video_pid",
+			video->codec ? json_integer(video->pid) : json_null(), "frames_in",
+			frame_counts(state.frames, NULL), "receivers", (int)receivers);
+	if (!full) {
+		json_decref(list);
+		return row;
+	}
+	json_object_set_new(row, "receivers", list);
+	json_object_set_new(row, "packets", json_integer(state.packets));
+	json_object_set_new(row, "bytes", json_integer(state.bytes));
+	list = json_array();
+	for (size_t i = 0; i < ECS_CAST_PASSES; i++)
+		if (state.passed[i])
+			json_array_append_new(list,
+					      json_pack("{s:s, s:I}", "reason", passes[i],
+							"packets", (json_int_t)state.passed[i]));
+	json_object_set_new(row, "passed", list);
+	return row;
+}
+
+int ecs_handle_cast_list(struct ecs_daemon *d, json_t *params, json_t **result, struct ecs_err *err)
+{
+	json_t *list = json_array();
+
+	(void)params, (void)err;
+	for (size_t i = 0; i < d->config->casts_len; i++)
+		json_array_append_new(list, cast_row(d, &d->config->casts[i], false));
+	*result = list;
+	return 0;
+}
+
+int ecs_handle_cast_show(struct ecs_daemon *d, json_t *params, json_t **result, struct ecs_err *err)
+{
+	const char *name = json_string_value(json_object_get(params, "name"));
+
+	for (size_t i = 0; i < d->config->casts_len; i++) {
+		if (strcmp(d->config->casts[i].name, name))
+			continue;
+		*result = cast_row(d, &d->config->casts[i], true);
+		return 0;
+	}
+	return ecs_fail(err, -ENOENT, "there is no cast %s; ecswitchctl cast list shows all", name);
+}
