@@ -52,6 +52,7 @@ EXTRA_DIST += \
 	scripts/soak \
 	scripts/style \
 	scripts/tap.awk \
+	tests/lib/cast.bash \
 	tests/lib/nat.bash \
 	tests/lib/net.bash \
 	tests/lib/switch.bash \

@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: Apache-2.0
+# Casts under test: ffmpeg makes the stream, sends it and, with its own -skip_frame, says which
+# frames a receiver should have got.
+
+# cast_world N: a sender behind vsrc and machines r1 to rN behind vr1 to vrN, all in network lan,
+# and the cast "tv" of 239.1.1.1:5000 that comes from the sender.
+cast_world()
+{
+	local i
+
+	command -v ffmpeg > /dev/null || skip "ffmpeg is not installed"
+	switch_config <<-'TEXT'
+		network add lan
+		match add v* network lan
+	TEXT
+	switch_start
+	ns_new src
+	veth_new src vsrc
+	addr_add src eth0 10
+	must ns src ip route add 239.0.0.0/8 dev eth0
+	wait_port vsrc
+	for ((i = 1; i <= $1; i++)); do
+		ns_new "r$i"
+		veth_new "r$i" "vr$i"
+		addr_add "r$i" eth0 $((20 + i))
+		wait_port "vr$i"
+	done
+	assert ctl cast add tv from vsrc dst 239.1.1.1 port 5000
+}
+
+# stream_new FILE SECONDS VIDEO-OPTIONS...: a test picture with a tone, as a transport stream.
+stream_new()
+{
+	local file=$1 seconds=$2
+
+	shift 2
+	must ffmpeg -nostdin -v error -f lavfi -i "testsrc2=size=320x180:rate=25" -f lavfi \
+		-i "sine=frequency=440" -t "$seconds" -pix_fmt yuv420p "$@" -c:a mp2 -f mpegts "$file"
+}
+
+listens() # NS PORT
+{
+	ns "$1" ss -Hlnu "sport = :$2" | grep -q .
+}
+
+# record NS [GROUP [PORT]]: what comes goes to $WORK/NS.ts.
+record()
+{
+	local group=${2:-239.1.1.1} port=${3:-5000}
+
+	start "record-$1" "$1" socat -u \
+		"UDP4-RECV:$port,ip-add-membership=$group:eth0,rcvbuf=16000000" "CREATE:$WORK/$1.ts"
+	assert_soon 5 listens "$1" "$port"
+}
+
+# play FILE [OPTION...]: four times as fast as it is meant to be seen.
+play()
+{
+	local file=$1
+
+	shift
+	must ns src ffmpeg -nostdin -v error -readrate 4 -copyts -i "$file" -map 0 -c copy "$@" -f mpegts \
+		"udp://239.1.1.1:5000?pkt_size=1316"
+}
+
+receiver() # NAME KEY
+{
+	ctl --json cast show tv | jq -c ".receivers[] | select(.port == \"$1\") | $2"
+}
+
+# All that was sent to a receiver is in its file; Ethernet, IP and UDP took 42 bytes each.
+recorded() # NS
+{
+	[ "$(stat -c %s "$WORK/$1.ts")" = "$(receiver "v$1" '.bytes - 42 * .packets')" ]
+}
+
+# frames FILE SKIP: time stamp and checksum of each decoded picture, without those that ffmpeg
+# itself leaves out.
+frames()
+{
+	ffmpeg -nostdin -v warning -skip_frame "$2" -fflags +discardcorrupt -copyts -i "$1" -map 0:v \
+		-fps_mode passthrough -enc_time_base 1:90000 -f framemd5 - 2> "$1.warnings" |
+		awk -F, '!/^#/ { print $3, $6 }'
+}
+
+audio()
+{
+	ffmpeg -nostdin -v error -i "$1" -map 0:a -c copy -f md5 -
+}
+
+# continuity_errors FILE: packets with payload whose counter does not follow the last one's.
+continuity_errors()
+{
+	od -An -v -tu1 -w188 "$1" | awk '{
+		pid = ($2 % 32) * 256 + $3; cc = $4 % 16; payload = int($4 / 16) % 2
+		if ($1 != 71) { errors++; next }
+		if (pid == 8191) next
+		if (pid in last && cc != (last[pid] + payload) % 16) errors++
+		last[pid] = cc
+	} END { print errors + 0 }'
+}
+
+# assert_clean NS: no damage of any kind.
+assert_clean()
+{
+	assert_eq "$(continuity_errors "$WORK/$1.ts")" 0 "continuity errors of $1"
+	assert_eq "$(cat "$WORK/$1.ts.warnings")" "" "what the decoder says of $1"
+}
+
+# assert_oracle NS SOURCE-NS SKIP: exactly the frames that ffmpeg keeps of the whole stream, and
+# all of the sound.
+assert_oracle()
+{
+	frames "$WORK/$2.ts" "$3" > "$WORK/wanted"
+	frames "$WORK/$1.ts" default > "$WORK/got"
+	assert_ge "$(wc -l < "$WORK/wanted")" 2 "frames that $3 keeps"
+	assert_eq "$(diff "$WORK/wanted" "$WORK/got" | grep -c '^[<>]')" 0 "frames of $1 unlike $3"
+	assert_clean "$1"
+	assert_eq "$(audio "$WORK/$1.ts")" "$(audio "$WORK/$2.ts")" "sound of $1"
+}
+
+# assert_part NS SOURCE-NS COUNT: that many frames, each of them one of the whole stream's.
+assert_part()
+{
+	frames "$WORK/$2.ts" default > "$WORK/wanted"
+	frames "$WORK/$1.ts" default > "$WORK/got"
+	assert_eq "$(wc -l < "$WORK/got")" "$3" "frames of $1"
+	assert_eq "$(grep -vxFf "$WORK/wanted" -c "$WORK/got")" 0 "frames of $1 that were never sent"
+	assert_clean "$1"
+	assert_eq "$(audio "$WORK/$1.ts")" "$(audio "$WORK/$2.ts")" "sound of $1"
+}

@@ -1,0 +1,197 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# Casts: one video stream to many machines, thinned by frame. ffmpeg sends, and judges what each
+# policy let through.
+. "$(dirname "$0")/../lib/system.bash"
+. "$TOP/tests/lib/cast.bash"
+TEST_TIMEOUT=120
+
+# Five receivers: all, key, ref, thin 50% and drop nonref 25%.
+five_policies() # FILE
+{
+	local i
+
+	cast_world 5
+	assert ctl cast to tv vr1
+	assert ctl cast to tv vr2 policy key
+	assert ctl cast to tv vr3 policy ref
+	assert ctl cast to tv vr4 policy thin 50%
+	assert ctl cast to tv vr5 policy drop nonref 25%
+	for i in 1 2 3 4 5; do
+		record "r$i"
+	done
+	play "$1"
+	for i in 1 2 3 4 5; do
+		assert_soon 5 recorded "r$i"
+	done
+	ctl cast show tv
+}
+
+# The oracle's frames, and of those that may go as many as were asked for.
+assert_five_policies()
+{
+	local all nonref
+
+	assert_oracle r1 r1 default
+	assert_oracle r2 r1 nokey
+	assert_oracle r3 r1 noref
+	all=$(frames "$WORK/r1.ts" default | wc -l)
+	nonref=$((all - $(frames "$WORK/r1.ts" noref | wc -l)))
+	assert_part r4 r1 $((all - nonref * 50 / 100))
+	assert_part r5 r1 $((all - nonref * 25 / 100))
+	assert_eq "$(receiver vr3 .dropped.nonref)" "$nonref" "frames without reference"
+	assert_eq "$(receiver vr3 '.dropped.ref + .dropped.key')" 0 "references dropped"
+	assert_eq "$(receiver vr3 .unclassified)" 0 "frames without a type"
+	assert_eq "$(drops_of OUTPUT)" 0 "copies refused"
+}
+
+test_h264_with_b_pyramid_is_thinned_as_ffmpeg_does()
+{
+	stream_new in.ts 6 -c:v libx264 -preset veryfast -bf 3 -g 50 -x264-params b-pyramid=normal
+	five_policies in.ts
+	assert_five_policies
+}
+
+test_h264_without_b_pyramid_is_thinned_as_ffmpeg_does()
+{
+	stream_new in.ts 6 -c:v libx264 -preset veryfast -bf 2 -g 25 -x264-params b-pyramid=none:slices=4
+	five_policies in.ts
+	assert_five_policies
+}
+
+test_mpeg2_is_thinned_as_ffmpeg_does()
+{
+	stream_new in.ts 6 -c:v mpeg2video -b:v 2M -bf 2 -g 12
+	five_policies in.ts
+	assert_five_policies
+}
+
+test_hevc_is_thinned_as_ffmpeg_does()
+{
+	stream_new in.ts 4 -c:v libx265 -preset ultrafast -x265-params \
+		"bframes=3:b-pyramid=1:keyint=25:open-gop=0:log-level=error"
+	five_policies in.ts
+	assert_five_policies
+}
+
+# Every frame is a reference: there is nothing to drop, and it says so.
+test_baseline_has_nothing_to_thin()
+{
+	stream_new in.ts 4 -c:v libx264 -profile:v baseline -preset ultrafast -g 25
+	cast_world 2
+	assert ctl cast to tv vr1
+	assert ctl cast to tv vr2 policy thin 50%
+	record r1
+	record r2
+	play in.ts
+	assert_soon 5 recorded r2
+	assert_oracle r2 r1 default
+	assert_eq "$(receiver vr2 '.dropped | [.[]] | add')" 0 "frames dropped"
+	assert_eq "$(receiver vr2 .sent.nonref)" 0 "frames that might be dropped"
+}
+
+test_late_receiver_starts_at_a_keyframe()
+{
+	stream_new in.ts 8 -c:v libx264 -preset ultrafast -bf 2 -g 25
+	cast_world 2
+	assert ctl cast to tv vr1
+	record r1
+	record r2
+	play in.ts &
+	sleep 0.8
+	assert ctl cast to tv vr2 policy all
+	wait $!
+	assert_soon 5 recorded r2
+	frames "$WORK/r1.ts" default > wanted
+	frames "$WORK/r2.ts" default > got
+	assert_ge "$(wc -l < got)" 25 "frames of the late one"
+	assert_eq "$(tail -n "$(wc -l < got)" wanted | diff - got | wc -l)" 0 "frames unlike the sender's"
+	assert_clean r2
+	assert_eq "$(ffprobe -v error -select_streams v -show_entries packet=flags -of csv=p=0 r2.ts |
+		head -n 1 | cut -c 1)" K "flag of the first packet"
+}
+
+test_changes_of_others_and_death_of_the_daemon_harm_nobody()
+{
+	local i player
+
+	stream_new in.ts 12 -c:v libx264 -preset ultrafast -bf 2 -g 25
+	cast_world 4
+	assert ctl cast to tv vr1
+	assert ctl cast to tv vr2 policy ref
+	assert ctl cast to tv vr3 policy key
+	record r1
+	record r2
+	play in.ts &
+	player=$!
+	for i in 1 2 3 4 5; do
+		assert ctl cast to tv vr4 policy thin 50%
+		assert ctl cast set tv vr3 policy ref
+		sleep 0.05
+		assert ctl cast off tv vr4
+		assert ctl cast set tv vr3 policy key
+	done
+	switch_kill
+	sleep 0.2
+	switch_start
+	assert ctl cast to tv vr4
+	wait "$player"
+	assert_soon 5 recorded r2
+	assert_oracle r1 r1 default
+	assert_eq "$(frames r1.ts default | wc -l)" 300 "frames of the whole stream"
+	assert_oracle r2 r1 noref
+}
+
+# The copy is for one machine, by its own address.
+test_copy_can_be_addressed_to_a_machine()
+{
+	stream_new in.ts 3 -c:v libx264 -preset ultrafast -bf 2 -g 25
+	cast_world 2
+	assert ctl cast to tv vr1
+	assert ctl cast to tv vr2 policy ref to 10.0.0.22:6000 mac "$(mac_of r2 eth0)"
+	record r1
+	start record-r2 r2 socat -u UDP4-RECV:6000,rcvbuf=16000000 "CREATE:$WORK/r2.ts"
+	assert_soon 5 listens r2 6000
+	play in.ts
+	assert_soon 5 recorded r2
+	assert_oracle r2 r1 noref
+}
+
+test_original_goes_its_way_only_if_it_is_kept()
+{
+	stream_new in.ts 1 -c:v libx264 -preset ultrafast -g 25
+	cast_world 2
+	assert ctl cast to tv vr1 policy key
+	record r2
+	play in.ts
+	assert_eq "$(stat -c %s r2.ts)" 0 "bytes of a consumed original"
+	assert ctl cast del tv
+	assert ctl cast add tv from vsrc dst 239.1.1.1 port 5000 original keep
+	assert ctl cast to tv vr1 policy key
+	play in.ts
+	assert_eq "$(frames r2.ts default | wc -l)" 25 "frames of the original"
+	assert_eq "$(continuity_errors r2.ts)" 0 "continuity errors of the original"
+}
+
+test_casts_are_saved_and_wait_for_their_ports()
+{
+	command -v ffmpeg > /dev/null || skip "ffmpeg is not installed"
+	cast_world 0
+	assert ctl cast to tv vlate policy drop ref 10% force
+	assert_eq "$(receiver vlate .state)" '"waiting"'
+	assert ctl save
+	assert grep -qx 'cast to tv vlate policy "drop ref 10% force"' /etc/ecswitch/ecswitch.conf
+	assert ctl reload
+	ns_new late
+	veth_new late vlate
+	wait_port vlate
+	assert_soon 5 same receiver vlate .state = '"joining"'
+	assert_match "$(ctl cast to tv vr9 to 10.0.0.9 2>&1)" "mac MAC"
+	assert_match "$(ctl cast to tv vr9 policy drop ref 10% 2>&1)" "expected"
+	assert_match "$(ctl network del nothing 2>&1)" "no network"
+	assert_fails ctl cast to tv vsrc
+	assert ctl cast del tv
+	assert_eq "$(ctl --json cast list)" "[]"
+}
+
+run_tests "$@"
