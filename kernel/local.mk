@@ -19,6 +19,7 @@ bpf_sources = \
 	kernel/output.h \
 	kernel/pkt.h \
 	kernel/psi.h \
+	kernel/recent.h \
 	kernel/thin.h \
 	kernel/ts.h \
 	kernel/vlan.h \

@@ -46,6 +46,13 @@ struct {
 } ecs_fdb_used SEC(".maps");
 
 struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, ECS_PORTS_MAX);
+	__type(key, __u32);
+	__type(value, struct ecs_recent);
+} ecs_recent SEC(".maps");
+
+struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, (ECS_NETWORKS_MAX + 1) * ECS_NETWORK_PORTS_MAX);
 	__type(key, __u32);

@@ -217,10 +217,21 @@ _Static_assert(sizeof(struct ecs_event) == 32, "map ABI");
  * static entries; both sides change it by atomic adds. */
 struct ecs_fdb_use {
 	__u32 entries;
-	__u32 pad;
-	__u64 full_ns; /* time of the last FDB_FULL event */
+	__u32 generation; /* [0]: grows whenever an entry changes its meaning or goes */
+	__u64 full_ns;	  /* time of the last FDB_FULL event */
 };
 _Static_assert(sizeof(struct ecs_fdb_use) == 16, "map ABI");
+
+/* ecs_recent: per CPU array, index slot; the data path's own, see kernel/recent.h. */
+struct ecs_recent {
+	struct ecs_fdb_key src; /* known to be behind this port; network 0 = none */
+	struct ecs_fdb_key dst; /* what was found for it: the rest of the entry */
+	__u32 dst_ifindex;
+	__u32 dst_flags;  /* ECS_FDB_* */
+	__u32 generation; /* of the FDB that said so */
+	__u32 since;	  /* jiffies */
+};
+_Static_assert(sizeof(struct ecs_recent) == 32, "map ABI");
 
 /* Where the packets of a flow's direction come from: the network whose VM sends them, or 0 for
  * the outside. Networks may use the same addresses. */

@@ -7,11 +7,10 @@
 #define ECS_STAGE_LEARN_H
 
 #include "../count.h"
+#include "../recent.h"
 
 #define ECS_NS_PER_MS 1000000ull
 #define ECS_FDB_REFRESH_NS (1000 * ECS_NS_PER_MS)
-/* The jiffies are one load, the clock is three calls. 0.1 s at HZ=1000, 1 s at HZ=100. */
-#define ECS_FDB_CHECK_JIFFIES 100
 #define ECS_FDB_MOVED_NS (100 * ECS_NS_PER_MS)
 #define ECS_FDB_FULL_NS (1000 * ECS_NS_PER_MS)
 
@@ -83,6 +82,7 @@ static __noinline void learn_move(struct ecs_pkt *pkt, struct ecs_fdb_entry *ent
 	entry->ifindex = pkt->ifindex;
 	entry->seen_ns = now;
 	entry->moves++;
+	ecs_fdb_changed();
 	if (stats)
 		stats->fdb_moved++;
 	if (entry->moved_ns && now - entry->moved_ns < ECS_FDB_MOVED_NS)
@@ -103,6 +103,7 @@ static __noinline void learn_refresh(struct ecs_fdb_entry *entry)
 static __always_inline enum ecs_verdict ecs_learn(struct __sk_buff *skb, struct ecs_pkt *pkt)
 {
 	__u32 side = pkt->hook == ECS_TO_UPLINK ? ECS_FDB_HOST : 0;
+	struct ecs_recent *recent;
 	struct ecs_fdb_entry *entry;
 
 	/* NAT's way out has no network. */
@@ -110,6 +111,12 @@ static __always_inline enum ecs_verdict ecs_learn(struct __sk_buff *skb, struct 
 		return ECS_CONTINUE;
 	if (ecs_mac_multicast(&pkt->src) || !ecs_mac_word(pkt->src.mac))
 		return ECS_CONTINUE;
+	recent = ecs_recent_find(pkt);
+	if (recent) {
+		ecs_recent_validate(recent);
+		if (ecs_fdb_key_same(&recent->src, &pkt->src))
+			return ECS_CONTINUE;
+	}
 	entry = bpf_map_lookup_elem(&ecs_fdb, &pkt->src);
 	if (!entry) {
 		learn_new(pkt, side);
@@ -123,6 +130,8 @@ static __always_inline enum ecs_verdict ecs_learn(struct __sk_buff *skb, struct 
 	}
 	if ((__u32)bpf_jiffies64() - entry->checked >= ECS_FDB_CHECK_JIFFIES)
 		learn_refresh(entry);
+	if (recent)
+		recent->src = pkt->src;
 	return ECS_CONTINUE;
 }
 

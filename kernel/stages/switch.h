@@ -6,7 +6,7 @@
 #ifndef ECS_STAGE_SWITCH_H
 #define ECS_STAGE_SWITCH_H
 
-#include "../maps.h"
+#include "../recent.h"
 
 /* Behind the uplink. The host comes first: on its own hooks the frame goes its normal way. */
 static __always_inline enum ecs_verdict switch_uplink(struct ecs_pkt *pkt, __u32 flags)
@@ -21,21 +21,50 @@ static __always_inline enum ecs_verdict switch_uplink(struct ecs_pkt *pkt, __u32
 	return ECS_FORWARD;
 }
 
+struct switch_way {
+	__u32 ifindex;
+	__u32 flags; /* ECS_FDB_* */
+};
+
+/* Return: 0 if nobody knows the address. */
+static __always_inline int switch_find(const struct ecs_pkt *pkt, struct switch_way *way)
+{
+	struct ecs_recent *recent = ecs_recent_find(pkt);
+	struct ecs_fdb_entry *entry;
+
+	if (recent && ecs_fdb_key_same(&recent->dst, &pkt->dst)) {
+		way->ifindex = recent->dst_ifindex;
+		way->flags = recent->dst_flags;
+		return 1;
+	}
+	entry = bpf_map_lookup_elem(&ecs_fdb, &pkt->dst);
+	if (!entry)
+		return 0;
+	way->ifindex = entry->ifindex;
+	way->flags = entry->flags;
+	if (recent) {
+		recent->dst = pkt->dst;
+		recent->dst_ifindex = way->ifindex;
+		recent->dst_flags = way->flags;
+	}
+	return 1;
+}
+
 /* An entry may outlive its port, or the port's stay in this network: then it says nothing. */
 static __always_inline enum ecs_verdict switch_unicast(struct ecs_pkt *pkt)
 {
-	struct ecs_fdb_entry *entry = bpf_map_lookup_elem(&ecs_fdb, &pkt->dst);
+	struct switch_way way;
 
-	if (!entry)
+	if (!switch_find(pkt, &way))
 		return ECS_FLOOD;
-	if (entry->ifindex == pkt->net->uplink)
-		return switch_uplink(pkt, entry->flags);
-	if (entry->ifindex == pkt->ifindex)
+	if (way.ifindex == pkt->net->uplink)
+		return switch_uplink(pkt, way.flags);
+	if (way.ifindex == pkt->ifindex)
 		return ecs_drop(pkt, ECS_DROP_HAIRPIN);
-	pkt->out = ecs_port_find(entry->ifindex);
+	pkt->out = ecs_port_find(way.ifindex);
 	if (!pkt->out || pkt->out->network != pkt->dst.network || pkt->out->role == ECS_ROLE_UPLINK)
 		return ECS_FLOOD;
-	pkt->out_ifindex = entry->ifindex;
+	pkt->out_ifindex = way.ifindex;
 	pkt->via = ECS_VIA_PORT;
 	pkt->known = 1;
 	return ECS_FORWARD;

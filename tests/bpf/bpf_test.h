@@ -88,6 +88,8 @@ void bt_network_set(struct bt *bt, uint16_t id, const struct ecs_network *networ
 
 void bt_fdb_set(struct bt *bt, uint16_t id, const uint8_t *mac, uint32_t ifindex, uint32_t flags);
 bool bt_fdb_get(struct bt *bt, uint16_t id, const uint8_t *mac, struct ecs_fdb_entry *out);
+/** bt_fdb_changed - as the daemon does whenever it changes an entry or deletes one. */
+void bt_fdb_changed(struct bt *bt);
 uint32_t bt_fdb_used(struct bt *bt, uint16_t id);
 
 struct ecs_port_stats bt_stats(struct bt *bt, uint32_t slot);

@@ -51,13 +51,27 @@ static void clear_stats(struct bt *bt)
 	free(zero);
 }
 
+void bt_fdb_changed(struct bt *bt)
+{
+	int fd = fd_of(bt->bpf->maps.ecs_fdb_used);
+	struct ecs_fdb_use use;
+	uint32_t whole = 0;
+
+	assert_int_equal(bpf_map_lookup_elem(fd, &whole, &use), 0);
+	use.generation++;
+	assert_int_equal(bpf_map_update_elem(fd, &whole, &use, 0), 0);
+}
+
 static void clear_networks(struct bt *bt)
 {
 	const struct ecs_network network = {0};
-	const struct ecs_fdb_use use = {0};
 	const struct ecs_flood_member member = {0};
 
 	for (uint32_t id = 0; id <= ECS_NETWORKS_MAX; id++) {
+		struct ecs_fdb_use use = {0};
+
+		bpf_map_lookup_elem(fd_of(bt->bpf->maps.ecs_fdb_used), &id, &use);
+		use = (struct ecs_fdb_use){.generation = use.generation + 1};
 		bpf_map_update_elem(fd_of(bt->bpf->maps.ecs_networks), &id, &network, 0);
 		bpf_map_update_elem(fd_of(bt->bpf->maps.ecs_fdb_used), &id, &use, 0);
 		for (uint32_t i = 0; i < BT_VMS; i++) {
@@ -221,6 +235,7 @@ void bt_fdb_set(struct bt *bt, uint16_t id, const uint8_t *mac, uint32_t ifindex
 
 	memcpy(key.mac, mac, 6);
 	assert_int_equal(bpf_map_update_elem(fd_of(bt->bpf->maps.ecs_fdb), &key, &entry, 0), 0);
+	bt_fdb_changed(bt);
 }
 
 bool bt_fdb_get(struct bt *bt, uint16_t id, const uint8_t *mac, struct ecs_fdb_entry *out)

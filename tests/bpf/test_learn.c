@@ -34,6 +34,7 @@ static void set_times(struct bt *bt, const uint8_t *mac, uint64_t seen_ns, uint6
 	entry.moved_ns = moved_ns;
 	entry.checked -= 1000; /* the data path looks at its clock again */
 	bpf_map_update_elem(bpf_map__fd(bt->bpf->maps.ecs_fdb), &key, &entry, BPF_EXIST);
+	bt_fdb_changed(bt);
 }
 
 static void source_is_learned_counted_and_told(void **state)
@@ -144,6 +145,49 @@ static void same_address_in_two_networks_is_two_entries(void **state)
 	assert_int_equal(bt_fdb_used(bt, 0), 2);
 }
 
+/* Both were asked for a moment ago, and each CPU remembers the answers. */
+static void forgotten_addresses_are_learned_and_flooded_at_once(void **state)
+{
+	struct bt *bt = *state;
+	struct ecs_fdb_entry entry;
+	struct ecs_fdb_key keys[2] = {{.network = BT_NETWORK}, {.network = BT_NETWORK}};
+
+	two_vms(bt);
+	memcpy(keys[0].mac, roamer, 6);
+	memcpy(keys[1].mac, bt->end[1].far_mac, 6);
+	bt_fdb_set(bt, BT_NETWORK, bt->end[1].far_mac, bt->end[1].ifindex, 0);
+	for (int i = 0; i < 3; i++)
+		bt_run_vm(bt, 0, bt->end[1].far_mac, roamer);
+	assert_int_equal(bt_stats(bt, bt_slot(0)).flooded, 0);
+	for (int i = 0; i < 2; i++)
+		bpf_map_delete_elem(bpf_map__fd(bt->bpf->maps.ecs_fdb), &keys[i]);
+	bt_fdb_changed(bt);
+	bt_run_vm(bt, 0, bt->end[1].far_mac, roamer);
+	assert_true(bt_fdb_get(bt, BT_NETWORK, roamer, &entry));
+	assert_int_equal(bt_stats(bt, bt_slot(0)).flooded, 1);
+}
+
+static void frames_follow_an_address_that_moves(void **state)
+{
+	struct bt *bt = *state;
+
+	two_vms(bt);
+	bt_vm(bt, 2, BT_NETWORK, 0);
+	bt_run_vm(bt, 1, bt_broadcast, roamer);
+	for (int i = 0; i < 3; i++)
+		bt_run_vm(bt, 0, roamer, bt->end[0].far_mac);
+	bt_run_vm(bt, 2, bt_broadcast, roamer);
+	for (int i = 0; i < 2; i++)
+		bt_run_vm(bt, 0, roamer, bt->end[0].far_mac);
+	bt_run_vm(bt, 1, bt_broadcast, roamer);
+	bt_run_vm(bt, 0, roamer, bt->end[0].far_mac);
+	assert_int_equal(bt_stats(bt, bt_slot(1)).fdb_moved, 1);
+	assert_int_equal(bt_stats(bt, bt_slot(2)).fdb_moved, 1);
+	/* Each also got the broadcasts of the two others. */
+	assert_int_equal(bt_stats(bt, bt_slot(1)).tx_packets, 3 + 1 + 1);
+	assert_int_equal(bt_stats(bt, bt_slot(2)).tx_packets, 1 + 2 + 1);
+}
+
 static void learn_many(struct bt *bt, uint32_t from, uint32_t to)
 {
 	uint8_t mac[6] = {2, 0, 8};
@@ -199,6 +243,8 @@ int main(void)
 		BT_TEST(address_that_moves_is_followed_and_told),
 		BT_TEST(flapping_address_is_told_once_in_100_ms),
 		BT_TEST(static_entry_never_moves),
+		BT_TEST(forgotten_addresses_are_learned_and_flooded_at_once),
+		BT_TEST(frames_follow_an_address_that_moves),
 		BT_TEST(same_address_in_two_networks_is_two_entries),
 		BT_TEST(network_limit_stops_learning_and_nothing_else),
 		BT_TEST(full_table_floods_and_keeps_what_it_has),

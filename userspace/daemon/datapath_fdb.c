@@ -85,6 +85,12 @@ void ecs_fdb_close(struct ecs_datapath *dp)
 		munmap(dp->used, used_bytes());
 }
 
+/* After a change that makes an entry say something else: the data path remembers answers. */
+static void tell_changed(struct ecs_datapath *dp)
+{
+	__atomic_fetch_add(&dp->used[0].generation, 1, __ATOMIC_RELEASE);
+}
+
 static void used_sub(struct ecs_datapath *dp, uint16_t network, uint32_t n)
 {
 	__atomic_fetch_sub(&dp->used[0].entries, n, __ATOMIC_RELAXED);
@@ -150,9 +156,12 @@ int ecs_datapath_fdb_static_set(struct ecs_datapath *dp, const struct ecs_fdb_ke
 			used_add(dp, key->network);
 			return 0;
 		}
-		if (errno == EEXIST)
-			return bpf_map_update_elem(dp->fdb_fd, key, &entry, BPF_EXIST) < 0 ? -errno
-											   : 0;
+		if (errno == EEXIST) {
+			r = bpf_map_update_elem(dp->fdb_fd, key, &entry, BPF_EXIST) < 0 ? -errno
+											: 0;
+			tell_changed(dp);
+			return r;
+		}
 		r = errno == E2BIG ? evict_learned(dp) : -errno;
 	}
 	return r < 0 ? r : -ENOSPC;
@@ -169,8 +178,10 @@ int ecs_datapath_fdb_del(struct ecs_datapath *dp, const struct ecs_fdb_key *key)
 {
 	int r = bpf_map_delete_elem(dp->fdb_fd, key) < 0 ? -errno : 0;
 
-	if (r == 0)
+	if (r == 0) {
 		used_sub(dp, key->network, 1);
+		tell_changed(dp);
+	}
 	return r;
 }
 
