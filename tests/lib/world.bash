@@ -73,6 +73,8 @@ run_tests()
 # Runs as process 1 of the new namespaces.
 enter_world()
 {
+	# Outside the namespaces this would mount over the machine's own /run and /etc.
+	[ $$ -eq 1 ] || { echo "--world is for run_tests alone" >&2; exit 2; }
 	mount -t tmpfs tmpfs /run
 	mkdir -p /run/netns /run/etc /run/work
 	# Our own /etc: the machine's entries, but no configuration of ecswitch.
