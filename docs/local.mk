@@ -10,6 +10,7 @@ man_MANS += $(manuals)
 CLEANFILES += $(manuals)
 EXTRA_DIST += \
 	docs/architecture.md \
+	docs/benchmarks.md \
 	docs/cast.md \
 	docs/hypervisors.md \
 	docs/ecswitch.7.scd \
