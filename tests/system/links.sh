@@ -87,6 +87,7 @@ test_veth_is_a_port_once_its_peer_has_moved_away()
 	assert_soon 2 port_is vetha waiting
 	assert_eq "$(ctl --json port show eth9 | jq -r .name)" "" "the other end, which no match fits"
 	must ip link set eth9 netns a name eth0
+	assert_soon 2 port_is vetha down # no longer waiting, though nobody said so
 	must ns a ip link set eth0 up
 	wait_port vetha
 	addr_add a eth0 11
