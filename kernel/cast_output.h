@@ -73,10 +73,14 @@ static __noinline void cast_probe(struct ecs_cast *c)
 
 static __always_inline void cast_store_head(struct ecs_cast *c, const __u8 *head)
 {
-	__u32 len = c->work->frame.l4 + ECS_UDP_HLEN - ETH_HLEN;
+	__u32 last = c->work->frame.l4 + ECS_UDP_HLEN - ETH_HLEN - 1;
 
-	if (len > 0 && len <= ECS_HEAD_MAX - ETH_HLEN)
-		bpf_skb_store_bytes(c->skb, ETH_HLEN, head + ETH_HLEN, len, BPF_F_RECOMPUTE_CSUM);
+	/* Linux 6.1 must see the very value that is passed on be tested, and be above 0. */
+	asm volatile("" : "+r"(last));
+	if (last >= ECS_HEAD_MAX - ETH_HLEN)
+		return;
+	asm volatile("" : "+r"(last));
+	bpf_skb_store_bytes(c->skb, ETH_HLEN, head + ETH_HLEN, last + 1, BPF_F_RECOMPUTE_CSUM);
 }
 
 /* Lengths and checksums of the group's headers, for c->work->frame.current bytes of payload. */

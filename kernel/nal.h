@@ -17,9 +17,11 @@
 #define __always_inline inline __attribute__((always_inline))
 #endif
 
-/* An index below a power of two. The compiler may not forget a bound that the verifier must see. */
+/* An index below a power of two. The compiler may neither forget a bound that the verifier must
+ * see, nor leave the mask out because it knows better: Linux 6.1 knows nothing behind a |. */
 static __always_inline __u32 ecs_bound(__u32 i, __u32 end)
 {
+	asm volatile("" : "+r"(i));
 	i &= end - 1;
 	asm volatile("" : "+r"(i));
 	return i;

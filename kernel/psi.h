@@ -45,13 +45,13 @@ static __noinline __u32 psi_section(struct ecs_ts *ts, __u32 start, __u32 table,
 
 static __always_inline void psi_set_kind(struct ecs_ts *ts, __u32 pid, __u8 kind)
 {
-	ts->pids->kind[pid & (ECS_TS_PIDS - 1)] = kind;
+	ts->pids->kind[ecs_bound(pid, ECS_TS_PIDS)] = kind;
 }
 
 /* A program's streams are forgotten. */
 static __noinline void psi_forget(struct ecs_ts *ts, __u32 index)
 {
-	struct ecs_cast_program *program = &ts->state->program[index & (ECS_CAST_PROGRAMS - 1)];
+	struct ecs_cast_program *program = &ts->state->program[ecs_bound(index, ECS_CAST_PROGRAMS)];
 
 	for (__u32 i = 0; i < ECS_CAST_PIDS; i++)
 		if (i < program->pids)
@@ -141,7 +141,7 @@ static long psi_pmt_entry(__u32 i, void *ctx)
 	ts->work->cursor.from = at + 5 + (ecs_ts_be16(ts, at + 3) & 0xfff);
 	i = program->pids;
 	/* A PID that something else has is not taken from it. */
-	if (i >= ECS_CAST_PIDS || pid == ECS_PID_PAT || ts->pids->kind[pid])
+	if (i >= ECS_CAST_PIDS || pid == ECS_PID_PAT || ts->pids->kind[ecs_bound(pid, ECS_TS_PIDS)])
 		return 0;
 	program->pid[i] = pid;
 	program->pids = i + 1;
@@ -154,7 +154,7 @@ static long psi_pmt_entry(__u32 i, void *ctx)
 
 static __noinline void ecs_psi_pmt(struct ecs_ts *ts, __u32 start, __u32 index)
 {
-	struct ecs_cast_program *program = &ts->state->program[index & (ECS_CAST_PROGRAMS - 1)];
+	struct ecs_cast_program *program = &ts->state->program[ecs_bound(index, ECS_CAST_PROGRAMS)];
 	__u32 from = psi_section(ts, start, ECS_PSI_PMT, program->crc);
 
 	if (!from)

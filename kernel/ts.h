@@ -144,7 +144,7 @@ static __always_inline void ts_found(struct ecs_ts *ts, struct ecs_cast_video *v
 {
 	__u32 pending = video->pending;
 
-	ts->state->frames[video->frame & 3]++;
+	ts->state->frames[ecs_bound(video->frame, 4)]++;
 	video->pending = 0;
 	if (pending && pending <= ECS_CAST_PACKETS_MAX)
 		ts->work->packet[ecs_bound(pending - 1, ECS_CAST_PACKETS_MAX)].frame = video->frame;
@@ -209,7 +209,7 @@ static long ts_packet(__u32 i, void *ctx)
 		return 1;
 	pid = ecs_ts_be16(ts, ts->work->cursor.at + 1) & 0x1fff;
 	*packet = (struct ecs_ts_packet){.byte3 = ecs_ts_byte(ts, ts->work->cursor.at + 3)};
-	packet->kind = ts->pids->kind[pid];
+	packet->kind = ts->pids->kind[ecs_bound(pid, ECS_TS_PIDS)];
 	if (packet->byte3 & 0x10)
 		packet->flags |= ECS_TS_PAYLOAD;
 	if (packet->byte3 & 0x20) {
