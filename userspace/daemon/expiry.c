@@ -15,6 +15,8 @@
 #define SWEEP_S 5
 #define STEP_ENTRIES 16384 /* of one turn of the loop, about 10 ms */
 #define NS_PER_S 1000000000ull
+#define PRESSURE_US                                                                                \
+	250000 /* after an eviction: the data path tells of a full table at times only */
 
 struct sweep {
 	struct ecs_datapath *dp;
@@ -53,7 +55,9 @@ static int on_sweep(sd_event_source *source, uint64_t usec, void *ctx)
 		ecs_debug("flows: %s", strerror(-r));
 		d->expiry_cursor = (struct ecs_nat_cursor){.done = true};
 	}
-	if (!d->expiry_cursor.done)
+	if (ecs_datapath_nat_used(d->dp, 0) > ecs_datapath_nat_size(d->dp) / 8 * 7)
+		ecs_expiry_evict(d);
+	else if (!d->expiry_cursor.done)
 		arm(d, 0);
 	else if (ecs_datapath_nat_used(d->dp, 0))
 		arm(d, SWEEP_S * 1000000ull);
@@ -86,6 +90,7 @@ struct candidate {
 struct candidates {
 	struct candidate *list;
 	size_t count, room;
+	uint32_t by_slot[ECS_PORTS_MAX]; /* flows of each port */
 };
 
 /* What a flow is worth before its age counts: an established connection cannot begin again
@@ -110,9 +115,22 @@ static bool note_candidate(const struct ecs_nat_key *key, const struct ecs_nat_f
 	struct candidates *candidates = ctx;
 
 	if ((flow->flags & ECS_NAT_ORIGIN) && candidates->count < candidates->room)
-		candidates->list[candidates->count++] = (struct candidate){
-			*key, *flow, (uint64_t)rank(key, flow) << 60 | flow->seen};
+		candidates->list[candidates->count++] = (struct candidate){*key, *flow, 0};
+	candidates->by_slot[flow->slot % ECS_PORTS_MAX]++;
 	return false;
+}
+
+/* By rank; then whoever has most gives first, so that a flood costs its sender alone; then by
+ * age, which is too coarse to tell a flood's flows from those that begin in its midst. */
+static void set_worth(struct candidates *candidates)
+{
+	for (size_t i = 0; i < candidates->count; i++) {
+		struct candidate *c = &candidates->list[i];
+		uint64_t few =
+			ECS_NAT_FLOWS_MAX * 2 - candidates->by_slot[c->flow.slot % ECS_PORTS_MAX];
+
+		c->worth = (uint64_t)rank(&c->key, &c->flow) << 60 | few << 32 | c->flow.seen;
+	}
 }
 
 static int compare_worth(const void *a, const void *b)
@@ -126,7 +144,7 @@ static int compare_worth(const void *a, const void *b)
 void ecs_expiry_evict(struct ecs_daemon *d)
 {
 	uint32_t size = ecs_datapath_nat_size(d->dp), used = ecs_datapath_nat_used(d->dp, 0);
-	struct candidates candidates = {.room = used + used / 8};
+	static struct candidates candidates;
 	struct sweep sweep = {d->dp, ecs_clock_ns()};
 	struct ecs_nat_cursor cursor = {};
 	uint32_t goal = size - size / 4, ended = 0;
@@ -135,10 +153,12 @@ void ecs_expiry_evict(struct ecs_daemon *d)
 		return;
 	ecs_datapath_nat_walk(d->dp, &cursor, UINT32_MAX, is_over, &sweep);
 	used = ecs_datapath_nat_used(d->dp, 0);
+	candidates = (struct candidates){.room = used + used / 8};
 	candidates.list = calloc(candidates.room, sizeof(*candidates.list));
 	if (used > goal && candidates.list) {
 		cursor = (struct ecs_nat_cursor){};
 		ecs_datapath_nat_walk(d->dp, &cursor, UINT32_MAX, note_candidate, &candidates);
+		set_worth(&candidates);
 		qsort(candidates.list, candidates.count, sizeof(*candidates.list), compare_worth);
 		for (size_t i = 0; i < candidates.count && used - ended > goal; i++)
 			ended += ecs_datapath_nat_del(d->dp, &candidates.list[i].key,
@@ -146,4 +166,5 @@ void ecs_expiry_evict(struct ecs_daemon *d)
 	}
 	free(candidates.list);
 	ecs_debug("flows: %u of %u were in use, %u had to go", used, size, ended);
+	arm(d, PRESSURE_US);
 }
