@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <ecswitch/cleanup.h>
+
 static void plan_removals(struct ecs_plan_context *c);
 static void plan_networks(struct ecs_plan_context *c);
 static void plan_ports(struct ecs_plan_context *c);
@@ -308,6 +310,16 @@ static const char *prog_text(enum ecs_prog prog)
 	return "nothing";
 }
 
+/* Operations of which only the link's name is worth telling. */
+static const char *const link_sentences[] = {
+	[ECS_OP_FILTER_DEL] = "detach from %s",
+	[ECS_OP_TCX_DEL] = "detach from %s",
+	[ECS_OP_PATCH_SET] = "patch %s",
+	[ECS_OP_PATCH_DEL] = "unpatch %s",
+	[ECS_OP_PROMISC_ON] = "make %s promiscuous",
+	[ECS_OP_PROMISC_OFF] = "end promiscuous mode of %s",
+};
+
 static void describe_op(json_t *list, const struct ecs_op *op, const struct ecs_state *have,
 			const struct ecs_state *want)
 {
@@ -328,10 +340,6 @@ static void describe_op(json_t *list, const struct ecs_op *op, const struct ecs_
 	case ECS_OP_TCX_SET:
 		describe(list, "attach %s to %s", prog_text(op->prog), op->name);
 		break;
-	case ECS_OP_FILTER_DEL:
-	case ECS_OP_TCX_DEL:
-		describe(list, "detach from %s", op->name, NULL);
-		break;
 	case ECS_OP_NETWORK_SET:
 		describe(list,
 			 !op->record.used		    ? "delete network %s"
@@ -347,12 +355,6 @@ static void describe_op(json_t *list, const struct ecs_op *op, const struct ecs_
 		describe(list, op->old ? "change the cast %s" : "begin the cast %s", op->cast->name,
 			 NULL);
 		break;
-	case ECS_OP_PATCH_SET:
-		describe(list, "patch %s", op->name, NULL);
-		break;
-	case ECS_OP_PATCH_DEL:
-		describe(list, "unpatch %s", op->name, NULL);
-		break;
 	case ECS_OP_NAT_RULE_SET:
 	case ECS_OP_NAT_RULE_DEL:
 		ecs_plan_describe_rule(list, op);
@@ -367,13 +369,9 @@ static void describe_op(json_t *list, const struct ecs_op *op, const struct ecs_
 		describe(list, "remove the veth pair %s and %s", op->gateway.host,
 			 op->gateway.port);
 		break;
-	case ECS_OP_PROMISC_ON:
-		describe(list, "make %s promiscuous", op->name, NULL);
-		break;
-	case ECS_OP_PROMISC_OFF:
-		describe(list, "end promiscuous mode of %s", op->name, NULL);
-		break;
-	default: /* what follows from the above */
+	default: /* without a sentence, it follows from the others */
+		if (op->verb < ECS_ARRAY_SIZE(link_sentences) && link_sentences[op->verb])
+			describe(list, link_sentences[op->verb], op->name, NULL);
 		break;
 	}
 }
