@@ -10,7 +10,7 @@
 
 #include <linux/types.h>
 
-#define ECS_ABI_VERSION 3
+#define ECS_ABI_VERSION 4
 
 #define ECS_PORTS_MAX 4096	   /* ports of one switch; also the number of statistics slots */
 #define ECS_NETWORKS_MAX 64	   /* network ids run from 1 to this; 0 means "no network" */
