@@ -38,7 +38,7 @@ struct {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, ECS_STREAMS_MAX *ECS_CAST_GROUPS_MAX);
+	__uint(max_entries, ECS_STREAMS_MAX *ECS_CAST_STATES_MAX);
 	__type(key, __u32);
 	__type(value, struct ecs_cast_group_state);
 } ecs_cast_groups SEC(".maps");

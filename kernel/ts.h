@@ -34,7 +34,8 @@ _Static_assert(ECS_TS_BYTES <= ECS_TS_ROOM, "a datagram fits");
 #define ECS_TS_START (1u << 0)	 /* a frame begins */
 #define ECS_TS_PAYLOAD (1u << 1) /* its counter counts */
 #define ECS_TS_PCR (1u << 2)
-#define ECS_TS_REPEAT (1u << 3) /* sent twice in a row, with one counter (2.4.3.3) */
+#define ECS_TS_REPEAT (1u << 3)	 /* sent twice in a row, with one counter (2.4.3.3) */
+#define ECS_TS_LEADING (1u << 4) /* the frame refers to before the last keyframe */
 
 /* One TS packet of a datagram. */
 struct ecs_ts_packet {
@@ -44,6 +45,7 @@ struct ecs_ts_packet {
 	__u8 frame; /* enum ecs_frame_type of the frame that begins */
 	__u8 kind;  /* ECS_PID_* */
 	__u8 pad[3];
+	__u32 time; /* of the frame that begins, in 90 kHz: the stream's own, else its arrival's */
 };
 
 /* Where the walk is. Whatever changes from one packet to the next stands in map memory and not on
@@ -80,13 +82,15 @@ struct ecs_ts_frame {
 	__u8 v6;
 	__u8 probed; /* partial is known */
 	__u8 partial;
-	__u8 dirty;   /* the payload is not what came */
-	__u8 own;     /* the headers are those of one receiver */
-	__u8 waiting; /* somebody in the group waits for a keyframe */
-	__u8 variant; /* 1: for those that wait */
-	__u8 keep;    /* the original goes its normal way, too */
-	__u16 id;     /* of the cast */
-	__u16 plan;   /* index in ecs_cast_plans */
+	__u8 dirty;		  /* the payload is not what came */
+	__u8 own;		  /* the headers are those of one receiver */
+	__u8 waiting;		  /* somebody in the group waits for a keyframe */
+	__u8 variant;		  /* 1: for those that wait */
+	__u8 keep;		  /* the original goes its normal way, too */
+	__u16 id;		  /* of the cast */
+	__u16 plan;		  /* index in ecs_cast_plans */
+	struct ecs_policy policy; /* of the group */
+	__u64 now_ns;		  /* when it came; as bpf_ktime_get_coarse_ns() tells */
 };
 
 /* A datagram under work, and what one policy makes of it. One a CPU. */

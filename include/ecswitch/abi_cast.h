@@ -8,6 +8,7 @@
 #define ECS_STREAMS_MAX 64	/* casts; also the ids of their state, 0 .. this - 1 */
 #define ECS_RECEIVERS_MAX 256	/* of one cast; also the numbers of their counters */
 #define ECS_CAST_GROUPS_MAX 32	/* distinct policies of one cast */
+#define ECS_CAST_STATES_MAX 64	/* of groups: twice as many, so that a change finds free ones */
 #define ECS_CAST_VIDEOS 4	/* video PIDs of one stream that are thinned */
 #define ECS_CAST_PROGRAMS 4	/* programs of one stream that are followed */
 #define ECS_CAST_PIDS 8		/* elementary streams of one program that are known */
@@ -61,15 +62,24 @@ enum ecs_policy_kind {
 	ECS_POLICY_KEY,
 	ECS_POLICY_REF,
 	ECS_POLICY_DROP, /* percent of the frames of type; "thin" is that of ECS_FRAME_NONREF */
+	ECS_POLICY_FPS,	 /* value frames a second */
+	ECS_POLICY_GOP,	 /* value frames of each GOP; 0 = half of them */
+	ECS_POLICY_RATE, /* value bits a second */
+	ECS_POLICY_AUTO, /* of the daemon alone: the data path gets the step that holds */
 };
+
+#define ECS_POLICY_NO_AUDIO (1u << 0)
+#define ECS_POLICY_NO_NULLS (1u << 1)
+#define ECS_POLICY_JOIN_NOW (1u << 2) /* receivers do not wait for a keyframe */
 
 struct ecs_policy {
 	__u8 kind; /* enum ecs_policy_kind */
 	__u8 type; /* enum ecs_frame_type; ECS_POLICY_DROP */
 	__u8 percent;
-	__u8 pad;
+	__u8 flags; /* ECS_POLICY_* */
+	__u32 value;
 };
-_Static_assert(sizeof(struct ecs_policy) == 4, "map ABI");
+_Static_assert(sizeof(struct ecs_policy) == 8, "map ABI");
 
 /* The receivers of one policy: the payload is made once for them. */
 struct ecs_cast_group {
@@ -77,21 +87,22 @@ struct ecs_cast_group {
 	__u16 state; /* index in ecs_cast_groups of this cast, its own as long as it lives */
 	__u16 first; /* in ecs_receivers of this cast and bank */
 	__u16 count;
-	__u16 pad;
+	__u16 seed; /* 1 + the state of the group that its receivers come from; with plan.seeds */
 };
-_Static_assert(sizeof(struct ecs_cast_group) == 12, "map ABI");
+_Static_assert(sizeof(struct ecs_cast_group) == 16, "map ABI");
 
 /* ecs_cast_plans: array, index id * 2 + bank. */
 struct ecs_cast_plan {
 	__u32 groups;
-	__u32 pad;
+	__u32 seeds; /* the first datagram copies groups' states, and makes this 0 */
 	struct ecs_cast_group group[ECS_CAST_GROUPS_MAX];
 };
-_Static_assert(sizeof(struct ecs_cast_plan) == 392, "map ABI");
+_Static_assert(sizeof(struct ecs_cast_plan) == 520, "map ABI");
 
 #define ECS_RECEIVER_MAC (1u << 0)
 #define ECS_RECEIVER_ADDR (1u << 1) /* of the stream's family */
 #define ECS_RECEIVER_PORT (1u << 2)
+#define ECS_RECEIVER_HOST (1u << 3) /* the host's own stack; of an uplink's link: its ingress */
 
 /* ecs_receivers: array, index (id * 2 + bank) * ECS_RECEIVERS_MAX + i. */
 struct ecs_receiver {
@@ -119,23 +130,39 @@ struct ecs_receiver_count {
 };
 _Static_assert(sizeof(struct ecs_receiver_count) == 104, "map ABI");
 
-/* A policy's view of one video. */
+/* A policy's view of one video. Times are in ticks of 90 kHz, of the stream's own clock. */
 struct ecs_cast_lane {
-	__u8 drop;   /* the frame that is under way is not sent */
-	__u8 broken; /* a reference was taken out: nothing until the next keyframe */
-	__u8 cc;     /* packets with payload taken out, modulo 16 */
+	__u8 drop;    /* the frame that is under way is not sent */
+	__u8 broken;  /* a reference was taken out: nothing until the next keyframe */
+	__u8 cc;      /* packets with payload taken out, modulo 16 */
+	__u8 keyed;   /* a keyframe was seen */
+	__u8 leading; /* frames that refer to before this keyframe cannot be shown */
+	__u8 starved; /* references of this GOP did not fit into the rate */
+	__u8 tight;   /* those of the last one did not */
 	__u8 pad;
-	__u32 due; /* percent of a frame that is still to be dropped */
+	__u32 due;	   /* part of a frame, as the policy measures it, that is carried on */
+	__u32 began;	   /* time of the last keyframe */
+	__u32 lasted;	   /* of the last whole GOP; 0 = not known */
+	__u32 frames;	   /* of the GOP under way */
+	__u32 refs;	   /* those that others may need, the keyframe among them */
+	__u32 last_frames; /* of the last whole GOP; 0 = not known */
+	__u32 last_refs;
+	__u32 target;	/* frames of this GOP that should go out */
+	__u32 carry;	/* of the division that gave it */
+	__u32 sent;	/* frames of this GOP that went out */
+	__u64 since_ns; /* the group's first frame */
 };
-_Static_assert(sizeof(struct ecs_cast_lane) == 8, "map ABI");
+_Static_assert(sizeof(struct ecs_cast_lane) == 56, "map ABI");
 
-/* ecs_cast_groups: array, index id * ECS_CAST_GROUPS_MAX + state. */
+/* ecs_cast_groups: array, index id * ECS_CAST_STATES_MAX + state. */
 struct ecs_cast_group_state {
 	struct ecs_cast_lane lane[ECS_CAST_VIDEOS];
 	__u64 sent[ECS_FRAMES];
 	__u64 dropped[ECS_FRAMES];
+	__s64 tokens;	 /* ECS_POLICY_RATE: what may be sent at once, in millionths of a bit */
+	__u64 filled_us; /* when the last of them came; 0 = never */
 };
-_Static_assert(sizeof(struct ecs_cast_group_state) == 96, "map ABI");
+_Static_assert(sizeof(struct ecs_cast_group_state) == 304, "map ABI");
 
 /* Why a datagram went to every receiver as it was. */
 enum ecs_cast_pass {
@@ -157,7 +184,9 @@ struct ecs_cast_video {
 	__u8 hint;	/* what was seen of it belongs to keyframes */
 	__u8 last_cc;	/* 0x80 | counter of the last packet with payload */
 	__u8 sublayers; /* HEVC: 1 + the highest TemporalId, from the SPS; 0 = not known */
-	__u8 pad[5];
+	__u8 leading;	/* of the frame whose type was found: it refers to before its keyframe */
+	__u8 anchor;	/* the last frame that others refer to: 1 = a keyframe */
+	__u8 pad[3];
 };
 _Static_assert(sizeof(struct ecs_cast_video) == 24 + 0, "map ABI");
 
@@ -185,7 +214,8 @@ _Static_assert(sizeof(struct ecs_cast_state) == 280, "map ABI");
 #define ECS_PID_OTHER 0
 #define ECS_PID_VIDEO 0x10 /* | index in ecs_cast_state.video */
 #define ECS_PID_AUDIO 0x20
-#define ECS_PID_PMT 0x40 /* | index in ecs_cast_state.program */
+#define ECS_PID_PMT 0x40      /* | index in ecs_cast_state.program */
+#define ECS_PID_STUFFING 0x80 /* null packets; in struct ecs_ts_packet alone */
 
 /* ecs_cast_pids: array, by id: what each PID carries, ECS_PID_*. */
 struct ecs_cast_pids {

@@ -118,22 +118,22 @@ __noinline int ecs_cast_members(struct __sk_buff *skb, __u32 id, __u32 count)
 }
 
 /**
- * ecs_cast_thin - what a policy makes of the datagram, into work->made
+ * ecs_cast_thin - what work->frame.policy makes of the datagram, into work->made
  * @state:   of the group, in ecs_cast_groups
  * @waiting: after that, once more for those that wait for a keyframe
  *
  * Return: TS packets that are left.
  */
-__noinline int ecs_cast_thin(__u32 state, __u32 kind, __u32 type, __u32 percent, __u32 waiting)
+__noinline int ecs_cast_thin(__u32 state, __u32 waiting)
 {
 	struct ecs_thin thin = {
 		.work = ecs_cast_scratch(),
 		.state = bpf_map_lookup_elem(&ecs_cast_groups, &state),
-		.policy = {.kind = kind, .type = type, .percent = percent},
 	};
 
 	if (!thin.work || !thin.state)
 		return 0;
+	thin.policy = thin.work->frame.policy;
 	if (waiting)
 		ecs_thin_waiting(&thin, thin.work->frame.packets);
 	else
@@ -145,10 +145,11 @@ __noinline int ecs_cast_thin(__u32 state, __u32 kind, __u32 type, __u32 percent,
 static __noinline void cast_thinned(struct __sk_buff *skb, struct ecs_ts_work *work, __u32 id,
 				    const struct ecs_cast_group *group)
 {
-	const struct ecs_policy *policy = &group->policy;
-	__u32 state = id * ECS_CAST_GROUPS_MAX + group->state;
-	int kept = ecs_cast_thin(state, policy->kind, policy->type, policy->percent, 0);
+	__u32 state = id * ECS_CAST_STATES_MAX + group->state;
+	int kept;
 
+	work->frame.policy = group->policy;
+	kept = ecs_cast_thin(state, 0);
 	work->frame.waiting = 0;
 	work->frame.variant = 0;
 	work->frame.state = state;
@@ -159,7 +160,7 @@ static __noinline void cast_thinned(struct __sk_buff *skb, struct ecs_ts_work *w
 	ecs_cast_members(skb, id, group->count);
 	if (!work->frame.waiting)
 		return;
-	kept = ecs_cast_thin(state, policy->kind, policy->type, policy->percent, 1);
+	kept = ecs_cast_thin(state, 1);
 	if (kept <= 0 || ecs_cast_write(skb, kept))
 		return;
 	work->frame.variant = 1;
@@ -301,6 +302,7 @@ static __always_inline int cast_begin(struct __sk_buff *skb, struct ecs_ts_work 
 	frame->keep = stream->flags & ECS_STREAM_KEEP;
 	frame->id = stream->id;
 	frame->plan = stream->id * 2 + stream->bank;
+	frame->now_ns = bpf_ktime_get_coarse_ns();
 	if (skb->gso_size)
 		return 1;
 	return frame->length <= 65535 && l3_len == l4 - ETH_HLEN + ECS_UDP_HLEN + frame->length &&

@@ -46,7 +46,7 @@ static int clear_groups(struct ecs_datapath *dp, const struct ecs_state_cast *ca
 
 		if (old && was < old->group_count && old->states[was] == cast->states[i])
 			continue;
-		r = set(dp->cast.groups, cast->id * ECS_CAST_GROUPS_MAX + cast->states[i], &zero);
+		r = set(dp->cast.groups, cast->id * ECS_CAST_STATES_MAX + cast->states[i], &zero);
 		if (r < 0)
 			return r;
 	}
@@ -109,7 +109,7 @@ static int set_bank(struct ecs_datapath *dp, const struct ecs_state_cast *cast, 
 		for (size_t g = 0; g < cast->group_count; g++) {
 			struct ecs_cast_group *group = &plan.group[plan.groups];
 
-			if ((cast->policies[g].kind != ECS_POLICY_ALL) != changing)
+			if (ecs_policy_changes(&cast->policies[g]) != changing)
 				continue;
 			*group = (struct ecs_cast_group){.policy = cast->policies[g],
 							 .state = cast->states[g],
@@ -194,7 +194,7 @@ int ecs_datapath_cast_state(const struct ecs_datapath *dp, uint16_t id, struct e
 int ecs_datapath_cast_group(const struct ecs_datapath *dp, uint16_t id, uint16_t state,
 			    struct ecs_cast_group_state *out)
 {
-	return get(dp->cast.groups, id * ECS_CAST_GROUPS_MAX + state, out);
+	return get(dp->cast.groups, id * ECS_CAST_STATES_MAX + state, out);
 }
 
 int ecs_datapath_cast_count(const struct ecs_datapath *dp, uint16_t id, uint16_t number,

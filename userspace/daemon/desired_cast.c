@@ -127,10 +127,10 @@ static bool state_is_taken(const struct ecs_state_cast *cast, uint16_t state)
 
 static uint16_t new_state(const struct ecs_state_cast *cast, const struct ecs_state_cast *old)
 {
-	for (uint16_t state = 0; state < ECS_CAST_GROUPS_MAX; state++)
+	for (uint16_t state = 0; state < ECS_CAST_STATES_MAX; state++)
 		if (!state_is_taken(cast, state) && !state_is_taken(old, state))
 			return state;
-	for (uint16_t state = 0; state < ECS_CAST_GROUPS_MAX; state++)
+	for (uint16_t state = 0; state < ECS_CAST_STATES_MAX; state++)
 		if (!state_is_taken(cast, state))
 			return state;
 	return 0;

@@ -69,7 +69,9 @@ static char *type_expects(const struct ecs_param *param, char *buf, size_t size)
 		snprintf(buf, size, "an address like 10.77.0.10 or 10.77.0.10:80");
 		break;
 	case ECS_TYPE_POLICY:
-		snprintf(buf, size, "all, key, ref, thin N%%, or drop nonref|ref|key N%% [force]");
+		snprintf(buf, size,
+			 "all, key, ref, thin N%%, drop TYPE N%% [force], fps F, gop K, rate R "
+			 "or auto, then [audio drop] [nulls strip] [join now]");
 		break;
 	case ECS_TYPE_NONE:
 		break;

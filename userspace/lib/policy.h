@@ -8,8 +8,10 @@
 #include <ecswitch/abi.h>
 
 #define ECS_POLICY_TEXT_MAX 64
+#define ECS_POLICY_STEPS 5 /* of "auto": all, thin 50%, ref, gop half, key */
 
-/** ecs_policy_parse - "ref", "thin 50%", "drop nonref 25%", with one space. Return: 0; -EINVAL. */
+/** ecs_policy_parse - "ref", "thin 50% audio drop", "rate 2M", with one space. Return: 0; -EINVAL.
+ */
 int ecs_policy_parse(const char *text, struct ecs_policy *out);
 
 /** ecs_policy_format - the one way to write it, which parses back. Return: @text. */
@@ -20,8 +22,17 @@ int ecs_policy_words(int argc, char *const argv[]);
 
 bool ecs_policy_same(const struct ecs_policy *a, const struct ecs_policy *b);
 
+/** ecs_policy_changes - a datagram may not go out as it came. */
+bool ecs_policy_changes(const struct ecs_policy *policy);
+
 /** ecs_policy_clean - keeps every frame that another refers to, so what it sends can be shown
  * from any frame on that was shown before. */
 bool ecs_policy_clean(const struct ecs_policy *policy);
+
+/** ecs_policy_step - what the data path does for a policy: a step of "auto", others as they are. */
+struct ecs_policy ecs_policy_step(const struct ecs_policy *policy, unsigned int step);
+
+/** ecs_policy_step_of - the step of "auto" that a policy is; 0 if it is none. */
+unsigned int ecs_policy_step_of(const struct ecs_policy *policy);
 
 #endif
