@@ -130,4 +130,22 @@ static inline int ecs_nal_byte(struct ecs_cast_video *video, __u8 byte)
 	}
 }
 
+/* Whether one of the bytes is 0: only then is some byte's high bit borrowed from. */
+static inline int ecs_nal_zero(__u64 bytes)
+{
+	return !!((bytes - 0x0101010101010101ull) & ~bytes & 0x8080808080808080ull);
+}
+
+/**
+ * ecs_nal_quiet - whether no start code, and nothing that stands right behind one, is in 8 bytes
+ * @window: the bytes before
+ * @next:   the 8 bytes, the first one highest
+ *
+ * A start code has zeros, and what is looked at ends at most 5 bytes behind the first of them.
+ */
+static inline int ecs_nal_quiet(__u64 window, __u64 next)
+{
+	return !ecs_nal_zero(next) && !ecs_nal_zero(window | 0xffffff0000000000ull);
+}
+
 #endif

@@ -131,16 +131,47 @@ static __always_inline __u32 ecs_ts_be32(const struct ecs_ts *ts, __u32 i)
 
 #include "psi.h"
 
-static long ts_search_byte(__u32 i, void *ctx)
+/* Bytes @i to @i + 7 of the datagram, the first one highest. */
+static __always_inline __u64 ecs_ts_be64(const struct ecs_ts *ts, __u32 i)
+{
+	__u64 word;
+
+	i = ecs_bound(i, ECS_TS_ROOM);
+	if (i > ECS_TS_ROOM - sizeof(word))
+		return 0;
+#ifdef __bpf__
+	word = *(const __u64 *)&ts->work->data[i]; /* clang takes a copy apart into bytes */
+#else
+	__builtin_memcpy(&word, &ts->work->data[i], sizeof(word));
+#endif
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+	word = __builtin_bswap64(word);
+#endif
+	return word;
+}
+
+/* Eight bytes of a packet, or what is left of it. Almost all of them hold no zero. */
+static long ts_search(__u32 i, void *ctx)
 {
 	struct ecs_ts *ts = ctx;
-	struct ecs_cast_video *video;
+	struct ecs_ts_cursor *cursor = &ts->work->cursor;
+	struct ecs_cast_video *video = &ts->state->video[ecs_bound(cursor->video, ECS_CAST_VIDEOS)];
+	__u32 from = cursor->from + 8 * i, left = cursor->at + ECS_TS_LEN - from;
+	__u64 next = ecs_ts_be64(ts, from);
 
-	video = &ts->state->video[ecs_bound(ts->work->cursor.video, ECS_CAST_VIDEOS)];
-	if (!ecs_nal_byte(video, ecs_ts_byte(ts, ts->work->cursor.from + i)))
+	if (left >= 8 && ecs_nal_quiet(video->window, next)) {
+		video->window = next;
 		return 0;
-	video->looking = 0;
-	return 1;
+	}
+	for (__u32 k = 0; k < 8; k++) {
+		if (k >= left)
+			return 1;
+		if (ecs_nal_byte(video, next >> (56 - 8 * k))) {
+			video->looking = 0;
+			return 1;
+		}
+	}
+	return 0;
 }
 
 /* What began without a type in an earlier datagram was decided on then. */
@@ -192,7 +223,7 @@ static __noinline void ts_video(struct ecs_ts *ts, struct ecs_ts_packet *packet,
 	if (!video->looking || !(packet->flags & ECS_TS_PAYLOAD) || (packet->flags & ECS_TS_REPEAT))
 		return;
 	ts->work->cursor.from = ts->work->cursor.at + start;
-	bpf_loop(ECS_TS_LEN - start, ts_search_byte, ts, 0);
+	bpf_loop((ECS_TS_LEN - start + 7) / 8, ts_search, ts, 0);
 	if (!video->looking)
 		ts_found(ts, video);
 }

@@ -276,6 +276,34 @@ static void hostile_bytes_harm_nothing(void **unused)
 	}
 }
 
+/* What ts_search() leaves out, because no start code can be in it, has none. */
+static void search_by_words_finds_what_bytes_would(void **unused)
+{
+	struct ecs_ts ts = {.work = &work, .state = &state, .pids = &pids};
+	struct ecs_cast_video *video = &state.video[0], slow;
+
+	srandom(2);
+	for (int i = 0; i < 200000; i++) {
+		uint32_t start = 4 + (uint32_t)random() % (ECS_TS_LEN - 4);
+
+		for (int k = 0; k < ECS_TS_LEN; k++)
+			work.data[k] = 1 + random() % 255;
+		for (int k = random() % 4; k > 0; k--)
+			memset(&work.data[random() % (ECS_TS_LEN - 4)], 0, 1 + random() % 3);
+		for (int k = random() % 4; k > 0; k--)
+			memcpy(&work.data[random() % (ECS_TS_LEN - 4)], "\0\0\1", 3);
+		*video = (struct ecs_cast_video){.codec = 1 + i % 3,
+						 .looking = 1,
+						 .window = i % 7 ? ~0ull : 0x0000010600000001};
+		slow = *video;
+		for (uint32_t k = start; k < ECS_TS_LEN && slow.looking; k++)
+			slow.looking = !ecs_nal_byte(&slow, work.data[k]);
+		work.cursor = (struct ecs_ts_cursor){.from = start};
+		bpf_loop((ECS_TS_LEN - start + 7) / 8, ts_search, &ts, 0);
+		assert_memory_equal(video, &slow, sizeof(slow));
+	}
+}
+
 static void policies_parse_and_come_back(void **unused)
 {
 	static const char *const same[] = {"all",
@@ -394,6 +422,7 @@ int main(void)
 		cmocka_unit_test(who_waits_gets_no_video_before_the_keyframe),
 		cmocka_unit_test(thinning_spreads_evenly),
 		cmocka_unit_test(hostile_bytes_harm_nothing),
+		cmocka_unit_test(search_by_words_finds_what_bytes_would),
 		cmocka_unit_test(policies_parse_and_come_back),
 		cmocka_unit_test(policy_ends_where_the_next_keyword_begins),
 		cmocka_unit_test(auto_steps_are_policies_that_tell_their_step),
