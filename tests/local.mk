@@ -52,6 +52,10 @@ EXTRA_DIST += \
 	scripts/soak \
 	scripts/style \
 	scripts/tap.awk \
+	tests/data/README.md \
+	tests/data/h264.ts \
+	tests/data/hevc.ts \
+	tests/data/mpeg2.ts \
 	tests/lib/cast.bash \
 	tests/lib/nat.bash \
 	tests/lib/net.bash \

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Tests of the data path. They need root, and skip with a reason without it.
 bpf_tests += \
+	tests/bpf/test_cast \
 	tests/bpf/test_gso \
 	tests/bpf/test_hostile \
 	tests/bpf/test_learn \
@@ -63,3 +64,14 @@ tests_bpf_test_nat_tcp_CPPFLAGS = $(bpf_test_cppflags)
 tests_bpf_test_nat_tcp_LDADD = $(nat_test_libs)
 tests_bpf_test_nat_limits_CPPFLAGS = $(bpf_test_cppflags)
 tests_bpf_test_nat_limits_LDADD = $(nat_test_libs)
+
+# So do casts'.
+EXTRA_LIBRARIES += tests/bpf/libcasttest.a
+CLEANFILES += tests/bpf/libcasttest.a
+cast_test_libs = tests/bpf/libcasttest.a $(bpf_test_libs)
+tests_bpf_libcasttest_a_SOURCES = \
+	tests/bpf/cast_test.c \
+	tests/bpf/cast_test.h
+tests_bpf_libcasttest_a_CPPFLAGS = $(bpf_test_cppflags) -DCT_DATA='"$(abs_top_srcdir)/tests/data"'
+tests_bpf_test_cast_CPPFLAGS = $(bpf_test_cppflags)
+tests_bpf_test_cast_LDADD = $(cast_test_libs)

@@ -53,6 +53,7 @@ struct bt_frame {
 	uint8_t data[2048];
 	uint32_t len;
 	bool tagged;
+	bool unfinished; /* its checksum is still to be filled in */
 	uint16_t tci;
 	uint32_t mark;
 	uint8_t pkt_type;
@@ -121,6 +122,8 @@ int bt_run_vm(struct bt *bt, int i, const uint8_t *dst, const uint8_t *src);
 
 /** bt_sock - packet socket on a link of the current namespace: @proto, or ETH_P_ALL. */
 int bt_sock(uint32_t ifindex, uint16_t proto);
+/** bt_read - the next frame of any kind; false if there is none now. */
+bool bt_read(int sock, struct bt_frame *out);
 /** bt_send - put a frame on a link, from a packet socket on it. */
 void bt_send(int sock, const struct bt_frame *frame);
 /** bt_expect - the next test frame on a socket; fails the test after a deadline. */

@@ -72,11 +72,12 @@ static void read_cmsgs(struct msghdr *msg, struct bt_frame *out)
 		memcpy(&aux, CMSG_DATA(c), sizeof(aux));
 		out->tagged = aux.tp_status & TP_STATUS_VLAN_VALID;
 		out->tci = aux.tp_vlan_tci;
+		out->unfinished = aux.tp_status & TP_STATUS_CSUMNOTREADY;
 	}
 }
 
 /* One frame that is there now. A tag in the payload (a capture on the way out) counts too. */
-static bool read_frame(int sock, struct bt_frame *out)
+bool bt_read(int sock, struct bt_frame *out)
 {
 	struct sockaddr_ll from;
 	struct iovec iov = {out->data, sizeof(out->data)};
@@ -95,6 +96,7 @@ static bool read_frame(int sock, struct bt_frame *out)
 		return false;
 	out->len = (uint32_t)len;
 	out->tagged = false;
+	out->unfinished = false;
 	out->mark = 0;
 	out->pkt_type = from.sll_pkttype;
 	read_cmsgs(&msg, out);
@@ -118,7 +120,7 @@ static bool wait_frame(int sock, struct bt_frame *out, int wait_ms)
 	struct pollfd poll_fd = {.fd = sock, .events = POLLIN};
 
 	for (;;) {
-		while (read_frame(sock, out))
+		while (bt_read(sock, out))
 			if (is_test_frame(out))
 				return true;
 		if (poll(&poll_fd, 1, wait_ms) <= 0)

@@ -1,0 +1,345 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Casts in the data path, on real datagrams: copies go where they should, as long as they should
+ * be and with the right checksums.
+ */
+#include "cast_test.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include <arpa/inet.h>
+#include <linux/if_ether.h>
+#include <linux/if_packet.h>
+
+#include "kernel/ecswitch.skel.h"
+
+static const uint8_t *payload_of(const struct bt_frame *frame)
+{
+	return frame->data + (frame->data[12] == 8 ? CT_HEADERS4 : CT_HEADERS6);
+}
+
+/* Counters change, and what is left of a dropped packet with a clock reference is that alone. */
+static bool same_packet(const uint8_t *got, const uint8_t *came)
+{
+	if (got[0] != came[0] || ((got[1] ^ came[1]) & 0x1f) || got[2] != came[2])
+		return false;
+	if (!((got[3] ^ came[3]) & 0xf0))
+		return got[1] == came[1] && !memcmp(got + 4, came + 4, ECS_TS_LEN - 4);
+	return (came[3] & 0x20) && (came[5] & 0x10) &&
+	       (got[3] & 0xf0) == ((came[3] & 0xc0) | 0x20) && got[4] == ECS_TS_LEN - 5 &&
+	       !memcmp(got + 6, came + 6, 6) && got[12] == 0xff &&
+	       !memcmp(got + 12, got + 13, ECS_TS_LEN - 13);
+}
+
+/* TS packets of the frame that are not in the datagram, in order; -1 if they are not part of it. */
+static int missing(const struct bt_frame *frame, const uint8_t *datagram)
+{
+	uint32_t len = ct_check(frame), at = 0, out = 0;
+
+	assert_int_equal(len % ECS_TS_LEN, 0);
+	for (uint32_t i = 0; i < CT_DATAGRAM; i += ECS_TS_LEN) {
+		if (at < len && same_packet(payload_of(frame) + at, datagram + i))
+			at += ECS_TS_LEN;
+		else
+			out++;
+	}
+	return at == len ? (int)out : -1;
+}
+
+static void copies_of_all_are_the_datagram_itself(void **state)
+{
+	struct ct_file file = ct_load(CT_H264);
+	struct bt_frame frame, got;
+	struct ct_cast cast = {};
+	struct bt *bt = *state;
+
+	ct_group(&cast, ECS_POLICY_ALL, 0, 0);
+	for (int vm = 1; vm < BT_VMS; vm++)
+		ct_to(&cast, bt, vm);
+	ct_set(bt, &cast, 4, 0);
+	for (uint32_t i = 0; i < file.datagrams; i++) {
+		ct_frame(bt, &frame, 4, 0, file.data + i * CT_DATAGRAM, CT_DATAGRAM, CT_SUM);
+		ct_run(bt, &frame);
+		for (int vm = 1; vm < BT_VMS; vm++) {
+			assert_true(ct_receive(bt, vm, &got));
+			assert_int_equal(got.len, frame.len);
+			assert_memory_equal(got.data, frame.data, frame.len);
+			assert_false(ct_receive(bt, vm, &got));
+		}
+	}
+	for (uint16_t i = 0; i < 3; i++)
+		assert_int_equal(ct_count(bt, 0, i).packets, file.datagrams);
+	assert_int_equal(bt_drops_total(bt), 0);
+}
+
+/* What every policy keeps is part of what came, with lengths and checksums that are right. */
+static void thin_stream(struct bt *bt, enum ct_stream stream, int family, enum ct_sum sum)
+{
+	struct ct_file file = ct_load(stream);
+	struct bt_frame frame, got;
+	struct ct_cast cast = {};
+	int shrunk = 0;
+
+	ct_group(&cast, ECS_POLICY_KEY, 0, 0);
+	ct_to(&cast, bt, 1);
+	ct_group(&cast, ECS_POLICY_REF, 0, 0);
+	ct_to(&cast, bt, 2);
+	ct_group(&cast, ECS_POLICY_ALL, 0, 0);
+	ct_to(&cast, bt, 3);
+	ct_set(bt, &cast, family, 0);
+	for (uint32_t i = 0; i < file.datagrams; i++) {
+		const uint8_t *datagram = file.data + i * CT_DATAGRAM;
+
+		ct_frame(bt, &frame, family, 0, datagram, CT_DATAGRAM, sum);
+		ct_run(bt, &frame);
+		for (int vm = 1; vm < 3; vm++) {
+			if (!ct_receive(bt, vm, &got))
+				continue;
+			assert_int_not_equal(missing(&got, datagram), -1);
+			shrunk += got.len < frame.len;
+			if (sum == CT_SUM_ZERO)
+				assert_memory_equal(payload_of(&got) - 2, "\0\0", 2);
+		}
+		/* It comes last: what the others made of the frame is undone. */
+		assert_true(ct_receive(bt, 3, &got));
+		assert_int_equal(got.len, frame.len);
+		assert_memory_equal(got.data, frame.data, frame.len);
+	}
+	assert_true(shrunk > 5);
+	assert_int_equal(ct_state(bt, 0).frames[ECS_FRAME_UNKNOWN], 0);
+	assert_true(ct_group_state(bt, 0, 1).dropped[ECS_FRAME_NONREF] > 5);
+	assert_int_equal(ct_group_state(bt, 0, 1).dropped[ECS_FRAME_REF], 0);
+}
+
+static void thinned_ipv4_has_right_lengths_and_checksums(void **state)
+{
+	thin_stream(*state, CT_H264, 4, CT_SUM);
+}
+
+static void thinned_ipv6_has_right_lengths_and_checksums(void **state)
+{
+	thin_stream(*state, CT_HEVC, 6, CT_SUM);
+}
+
+static void checksum_of_zero_stays_zero(void **state)
+{
+	thin_stream(*state, CT_MPEG2, 4, CT_SUM_ZERO);
+}
+
+static void original_is_consumed_or_kept_as_it_came(void **state)
+{
+	struct ct_file file = ct_load(CT_H264);
+	struct bt_frame frame, got;
+	struct ct_cast cast = {};
+	struct bt *bt = *state;
+
+	ct_group(&cast, ECS_POLICY_KEY, 0, 0);
+	ct_to(&cast, bt, 1)->flags = ECS_RECEIVER_PORT;
+	for (int keep = 0; keep < 2; keep++) {
+		ct_set(bt, &cast, 4, keep ? ECS_STREAM_KEEP : 0);
+		for (uint32_t i = 0; i < file.datagrams; i++) {
+			ct_frame(bt, &frame, 4, 0, file.data + i * CT_DATAGRAM, CT_DATAGRAM,
+				 CT_SUM);
+			ct_run(bt, &frame);
+			/* The switch floods what is kept to the other machines. */
+			assert_int_equal(ct_receive(bt, 2, &got), keep);
+			if (!keep)
+				continue;
+			assert_int_equal(got.len, frame.len);
+			assert_memory_equal(got.data, frame.data, frame.len);
+		}
+		for (int vm = 1; vm < BT_VMS; vm++)
+			while (ct_receive(bt, vm, &got))
+				;
+	}
+}
+
+/* Each gets its own addresses, and who has none the stream's. */
+static void address_copies(struct bt *bt, int family, enum ct_sum sum)
+{
+	static const uint8_t mac[6] = {2, 9, 9, 9, 9, 9};
+	struct ct_file file = ct_load(CT_H264);
+	uint32_t l3 = 14, ip = family == 4 ? 4 : 16, l4 = family == 4 ? 34 : 54;
+	struct ct_cast cast = {};
+	struct bt_frame frame, got;
+	struct ecs_receiver *to;
+
+	ct_group(&cast, ECS_POLICY_REF, 0, 0);
+	to = ct_to(&cast, bt, 1);
+	to->flags = ECS_RECEIVER_MAC | ECS_RECEIVER_ADDR | ECS_RECEIVER_PORT;
+	to->port_be = htons(6000);
+	memcpy(to->mac, mac, 6);
+	memset(to->addr, 0xfd, 16);
+	to = ct_to(&cast, bt, 2);
+	to->flags = ECS_RECEIVER_PORT;
+	to->port_be = htons(7000);
+	ct_to(&cast, bt, 3);
+	ct_set(bt, &cast, family, 0);
+	for (uint32_t i = 0; i < file.datagrams; i++) {
+		const uint8_t *datagram = file.data + i * CT_DATAGRAM;
+
+		ct_frame(bt, &frame, family, 0, datagram, CT_DATAGRAM, sum);
+		ct_run(bt, &frame);
+		if (!ct_receive(bt, 1, &got))
+			continue;
+		assert_int_not_equal(missing(&got, datagram), -1);
+		assert_memory_equal(got.data, mac, 6);
+		assert_memory_equal(got.data + l4 - ip, cast.receivers[0].addr, ip);
+		assert_memory_equal(got.data + l4 + 2, &cast.receivers[0].port_be, 2);
+		assert_true(ct_receive(bt, 2, &got));
+		assert_int_not_equal(missing(&got, datagram), -1);
+		assert_memory_equal(got.data, frame.data, 14);
+		assert_memory_equal(got.data + l4 + 2, &cast.receivers[1].port_be, 2);
+		assert_memory_equal(got.data + l4 - ip, frame.data + l4 - ip, ip);
+		assert_true(ct_receive(bt, 3, &got));
+		assert_int_not_equal(missing(&got, datagram), -1);
+		assert_memory_equal(got.data, frame.data, l3);
+		assert_memory_equal(got.data + l4 - ip, frame.data + l4 - ip, ip + 4);
+	}
+	assert_true(ct_count(bt, 0, 0).packets > 5);
+}
+
+static void receivers_get_their_own_addresses(void **state)
+{
+	address_copies(*state, 4, CT_SUM);
+}
+
+static void receivers_get_their_own_addresses_in_ipv6(void **state)
+{
+	address_copies(*state, 6, CT_SUM);
+}
+
+static void addresses_change_no_checksum_of_zero(void **state)
+{
+	address_copies(*state, 4, CT_SUM_ZERO);
+}
+
+static void who_waits_gets_no_video_before_the_keyframe(void **state)
+{
+	const struct ecs_receiver_count waiting = {};
+	struct ct_file file = ct_load(CT_H264);
+	struct ct_cast cast = {};
+	struct bt *bt = *state;
+	struct bt_frame frame, got;
+	uint32_t number = 1, packets = 0;
+
+	ct_group(&cast, ECS_POLICY_ALL, 0, 0);
+	ct_to(&cast, bt, 1);
+	ct_to(&cast, bt, 2);
+	ct_set(bt, &cast, 4, 0);
+	for (uint32_t i = 0; i < file.datagrams; i++) {
+		const uint8_t *datagram = file.data + i * CT_DATAGRAM;
+
+		if (i == 3) /* the stream's first keyframe has begun */
+			bpf_map_update_elem(bpf_map__fd(bt->bpf->maps.ecs_receiver_counts), &number,
+					    &waiting, 0);
+		ct_frame(bt, &frame, 4, 0, datagram, CT_DATAGRAM, CT_SUM);
+		ct_run(bt, &frame);
+		assert_true(ct_receive(bt, 1, &got));
+		assert_memory_equal(got.data, frame.data, frame.len);
+		if (!ct_receive(bt, 2, &got))
+			continue;
+		assert_int_not_equal(missing(&got, datagram), -1);
+		if (i < 3 || ct_count(bt, 0, 1).joined)
+			continue;
+		packets += ct_check(&got) / ECS_TS_LEN;
+		for (const uint8_t *at = payload_of(&got); at < got.data + got.len;
+		     at += ECS_TS_LEN)
+			assert_false((at[1] & 0x1f) == 1 && at[2] == 0);
+	}
+	assert_true(packets > 0);
+	assert_int_equal(ct_count(bt, 0, 1).joined, 1);
+}
+
+/* A frame of a local socket, whose checksum the card would fill in. */
+static void unfinished_checksum_stays_unfinished(void **state)
+{
+	struct ct_file file = ct_load(CT_H264);
+	struct sockaddr_in dst = {.sin_family = AF_INET, .sin_port = htons(CT_PORT)};
+	struct ct_cast cast = {};
+	struct bt *bt = *state;
+	struct bt_frame got;
+	int shrunk = 0, sock;
+
+	ct_group(&cast, ECS_POLICY_REF, 0, 0);
+	ct_to(&cast, bt, 1)->flags = ECS_RECEIVER_PORT | ECS_RECEIVER_ADDR;
+	cast.receivers[0].port_be = htons(7);
+	ct_set(bt, &cast, 4, 0);
+	bt_enter(bt->end[0].far_ns);
+	bt_ip("addr replace 10.0.0.10/24 dev far0");
+	bt_ip("route replace 239.0.0.0/8 dev far0");
+	sock = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	bt_enter(bt->ns);
+	inet_pton(AF_INET, "239.1.1.1", &dst.sin_addr);
+	assert_return_code(connect(sock, (struct sockaddr *)&dst, sizeof(dst)), 0);
+	for (uint32_t i = 0; i < file.datagrams; i++) {
+		uint32_t len, sum, want = 17;
+
+		assert_int_equal(send(sock, file.data + i * CT_DATAGRAM, CT_DATAGRAM, 0),
+				 CT_DATAGRAM);
+		if (!ct_receive(bt, 1, &got))
+			continue;
+		assert_true(got.unfinished);
+		/* The field holds the sum of the pseudo header alone. */
+		len = (uint32_t)(got.data[38] << 8 | got.data[39]);
+		assert_int_equal(len, got.len - 34);
+		for (int k = 26; k < 34; k += 2)
+			want += (uint32_t)(got.data[k] << 8 | got.data[k + 1]);
+		want += len;
+		want = (want & 0xffff) + (want >> 16);
+		sum = (uint32_t)(got.data[40] << 8 | got.data[41]);
+		assert_int_equal(sum, (want & 0xffff) + (want >> 16));
+		shrunk += len < CT_DATAGRAM + 8;
+	}
+	assert_true(shrunk > 0);
+	close(sock);
+	bt_enter(bt->end[0].far_ns);
+	bt_ip("addr flush dev far0");
+	bt_enter(bt->ns);
+}
+
+static void vanished_receiver_harms_no_other(void **state)
+{
+	struct ct_file file = ct_load(CT_H264);
+	struct ct_cast cast = {};
+	struct bt *bt = *state;
+	struct bt_frame frame, got;
+
+	ct_group(&cast, ECS_POLICY_ALL, 0, 0);
+	ct_to(&cast, bt, 1);
+	ct_to(&cast, bt, 2)->ifindex = 9999; /* no port at all */
+	ct_to(&cast, bt, 3);
+	ct_set(bt, &cast, 4, 0);
+	for (uint32_t i = 0; i < file.datagrams; i++) {
+		if (i == 20)
+			bt_port_del(bt, bt->end[1].ifindex, 0);
+		ct_frame(bt, &frame, 4, 0, file.data + i * CT_DATAGRAM, CT_DATAGRAM, CT_SUM);
+		ct_run(bt, &frame);
+		assert_int_equal(ct_receive(bt, 1, &got), i < 20);
+		assert_true(ct_receive(bt, 3, &got));
+		assert_memory_equal(got.data, frame.data, frame.len);
+	}
+	assert_int_equal(ct_count(bt, 0, 0).refused, file.datagrams - 20);
+	assert_int_equal(ct_count(bt, 0, 1).refused, file.datagrams);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		CT_TEST(copies_of_all_are_the_datagram_itself),
+		CT_TEST(thinned_ipv4_has_right_lengths_and_checksums),
+		CT_TEST(thinned_ipv6_has_right_lengths_and_checksums),
+		CT_TEST(checksum_of_zero_stays_zero),
+		CT_TEST(original_is_consumed_or_kept_as_it_came),
+		CT_TEST(receivers_get_their_own_addresses),
+		CT_TEST(receivers_get_their_own_addresses_in_ipv6),
+		CT_TEST(addresses_change_no_checksum_of_zero),
+		CT_TEST(who_waits_gets_no_video_before_the_keyframe),
+		CT_TEST(unfinished_checksum_stays_unfinished),
+		CT_TEST(vanished_receiver_harms_no_other),
+	};
+
+	return cmocka_run_group_tests_name("cast", tests, ct_setup, ct_teardown);
+}
