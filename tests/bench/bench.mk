@@ -4,6 +4,8 @@
 bench_tools = \
 	tests/bench/firstframe \
 	tests/bench/hook \
+	tests/bench/relay \
+	tests/bench/tsload \
 	tests/bench/udpload
 check_PROGRAMS += $(bench_tools)
 
@@ -12,9 +14,11 @@ tests_bench_firstframe_CFLAGS = $(AM_CFLAGS) $(LIBNL_CFLAGS)
 tests_bench_firstframe_LDADD = $(LIBNL_LIBS)
 tests_bench_hook_CFLAGS = $(AM_CFLAGS) $(LIBBPF_CFLAGS)
 tests_bench_hook_LDADD = $(LIBBPF_LIBS)
+tests_bench_relay_SOURCES = tests/bench/relay.c
+tests_bench_tsload_SOURCES = tests/bench/tsload.c
 tests_bench_udpload_SOURCES = tests/bench/udpload.c
 
 bench-tools: $(bench_tools)
 .PHONY: bench-tools
 
-EXTRA_DIST += tests/bench/nat tests/bench/run
+EXTRA_DIST += tests/bench/cast tests/bench/nat tests/bench/run

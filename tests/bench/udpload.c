@@ -3,7 +3,8 @@
  * The two ends of a stream of small UDP datagrams.
  *
  *	udpload send ADDR PORT SECONDS	as fast as its core can
- *	udpload sink PORT		a socket that nobody reads, until it is killed
+ *	udpload sink PORT [GROUP]	a socket that nobody reads, until it is killed; it is in
+ *					GROUP on each link
  *
  * send: one socket, frames of 64 bytes, 64 datagrams a system call. Prints the datagrams sent
  * and the nanoseconds that it took, by the clock and of this process's CPU time. Frames that a
@@ -23,6 +24,7 @@
 #include <arpa/inet.h>
 #include <linux/if_ether.h>
 #include <linux/udp.h>
+#include <net/if.h>
 #include <netinet/ip.h>
 
 #define FRAME_LEN 64
@@ -89,8 +91,23 @@ static void send_for(const char *addr, const char *port, const char *seconds)
 	       (unsigned long long)(now_ns(CLOCK_PROCESS_CPUTIME_ID) - cpu));
 }
 
+static void join(int fd, const char *group)
+{
+	struct if_nameindex *links = if_nameindex();
+	struct ip_mreqn mreq;
+
+	if (inet_pton(AF_INET, group, &mreq.imr_multiaddr) != 1)
+		errx(2, "%s is no IPv4 address", group);
+	for (struct if_nameindex *link = links; link && link->if_index; link++) {
+		mreq.imr_ifindex = (int)link->if_index;
+		if (setsockopt(fd, IPPROTO_IP, IP_ADD_MEMBERSHIP, &mreq, sizeof(mreq)))
+			err(1, "%s on %s", group, link->if_name);
+	}
+	if_freenameindex(links);
+}
+
 /* With the smallest buffer that there is. */
-static void sink(const char *port)
+static void sink(const char *port, const char *group)
 {
 	struct sockaddr_in at;
 	int fd = udp_socket("0.0.0.0", port, &at);
@@ -99,6 +116,8 @@ static void sink(const char *port)
 	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &smallest, sizeof(smallest)) ||
 	    bind(fd, (struct sockaddr *)&at, sizeof(at)))
 		err(1, "port %s", port);
+	if (group)
+		join(fd, group);
 	puts("ready");
 	fflush(stdout);
 	pause();
@@ -108,9 +127,9 @@ int main(int argc, char **argv)
 {
 	if (argc == 5 && !strcmp(argv[1], "send"))
 		send_for(argv[2], argv[3], argv[4]);
-	else if (argc == 3 && !strcmp(argv[1], "sink"))
-		sink(argv[2]);
+	else if ((argc == 3 || argc == 4) && !strcmp(argv[1], "sink"))
+		sink(argv[2], argv[3]);
 	else
-		errx(2, "usage: udpload send ADDR PORT SECONDS | udpload sink PORT");
+		errx(2, "usage: udpload send ADDR PORT SECONDS | udpload sink PORT [GROUP]");
 	return 0;
 }

@@ -73,5 +73,8 @@ tests_bpf_libcasttest_a_SOURCES = \
 	tests/bpf/cast_test.c \
 	tests/bpf/cast_test.h
 tests_bpf_libcasttest_a_CPPFLAGS = $(bpf_test_cppflags) -DCT_DATA='"$(abs_top_srcdir)/tests/data"'
+EXTRA_PROGRAMS += tests/bpf/bench_cast
+tests_bpf_bench_cast_CPPFLAGS = $(bpf_test_cppflags)
+tests_bpf_bench_cast_LDADD = $(cast_test_libs)
 tests_bpf_test_cast_CPPFLAGS = $(bpf_test_cppflags)
 tests_bpf_test_cast_LDADD = $(cast_test_libs)
