@@ -5,6 +5,7 @@ bpf_sources = \
 	kernel/cast_maps.h \
 	kernel/cast_output.h \
 	kernel/count.h \
+	kernel/decide.h \
 	kernel/maps.h \
 	kernel/nat_answer.h \
 	kernel/nat_flow.h \

@@ -32,6 +32,8 @@ static __always_inline __u32 ecs_bound(__u32 i, __u32 end)
 #define ECS_H264_PARTITION_A 2
 #define ECS_H264_IDR 5
 #define ECS_H264_SPS 7
+#define ECS_HEVC_RASL_N 8
+#define ECS_HEVC_RASL_R 9
 #define ECS_HEVC_RSV_VCL_N14 14 /* up to here even types are sub-layer non-reference */
 #define ECS_HEVC_BLA_W_LP 16	/* first of the IRAP types */
 #define ECS_HEVC_RSV_IRAP_VCL23 23
@@ -84,6 +86,7 @@ static inline int ecs_nal_hevc(struct ecs_cast_video *video)
 	}
 	if (!ecs_nal_begins(window, 1) || (ecs_nal_at(window, 1) & 0x80) || type >= ECS_HEVC_VCL)
 		return 0;
+	video->leading = type == ECS_HEVC_RASL_N || type == ECS_HEVC_RASL_R;
 	if (type >= ECS_HEVC_BLA_W_LP && type <= ECS_HEVC_RSV_IRAP_VCL23)
 		video->frame = ECS_FRAME_KEY;
 	else if (type <= ECS_HEVC_RSV_VCL_N14 && !(type & 1) && video->sublayers &&
@@ -106,6 +109,10 @@ static inline int ecs_nal_mpeg2(struct ecs_cast_video *video)
 	video->frame = type == ECS_MPEG2_I   ? ECS_FRAME_KEY
 		       : type == ECS_MPEG2_B ? ECS_FRAME_NONREF
 					     : ECS_FRAME_REF;
+	/* B-pictures right behind an I-picture are shown before it (open GOP, 6.1.1.6). */
+	video->leading = video->frame == ECS_FRAME_NONREF && video->anchor;
+	if (video->frame != ECS_FRAME_NONREF)
+		video->anchor = video->frame == ECS_FRAME_KEY;
 	return 1;
 }
 

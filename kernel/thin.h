@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Which frames a policy keeps, and what that makes of a datagram's TS packets. Pure: compiled
+ * What a policy makes of a datagram's TS packets. Pure: compiled
  * for BPF, for the unit tests and for the fuzzer.
  */
 #ifndef ECS_KERNEL_THIN_H
 #define ECS_KERNEL_THIN_H
 
+#include "decide.h"
 #include "ts.h"
 
 enum ecs_ts_keep {
@@ -20,52 +21,35 @@ struct ecs_thin {
 	struct ecs_policy policy;
 };
 
-/* N percent of a type, spread evenly: the error is carried on. */
-static __always_inline int thin_due(struct ecs_cast_lane *lane, __u32 percent)
-{
-	lane->due += percent;
-	if (lane->due < 100)
-		return 0;
-	lane->due -= 100;
-	return 1;
-}
-
-/**
- * ecs_thin_frame - the one decision of a policy about a frame
- *
- * After a reference is out, so is all that may have needed it. An unknown frame stays even then:
- * it may be the keyframe. Return: 1 to take it out.
- */
-static __always_inline int ecs_thin_frame(const struct ecs_policy *policy,
-					  struct ecs_cast_lane *lane, __u32 frame)
-{
-	if (frame == ECS_FRAME_UNKNOWN)
-		return 0;
-	if (policy->kind == ECS_POLICY_KEY)
-		return frame != ECS_FRAME_KEY;
-	if (policy->kind == ECS_POLICY_REF)
-		return frame == ECS_FRAME_NONREF;
-	if (policy->kind != ECS_POLICY_DROP)
-		return 0;
-	if (frame == policy->type && thin_due(lane, policy->percent)) {
-		if (frame != ECS_FRAME_NONREF)
-			lane->broken = 1;
-		return 1;
-	}
-	if (frame == ECS_FRAME_KEY)
-		lane->broken = 0;
-	return lane->broken;
-}
-
 static __always_inline void thin_begin(struct ecs_thin *thin, struct ecs_cast_lane *lane,
-				       __u32 frame)
+				       const struct ecs_ts_packet *packet)
 {
-	frame &= ECS_FRAMES - 1;
-	lane->drop = ecs_thin_frame(&thin->policy, lane, frame);
+	const struct ecs_picture frame = {
+		.type = packet->frame & (ECS_FRAMES - 1),
+		.leading = packet->flags & ECS_TS_LEADING,
+		.time = packet->time,
+		.now_ns = thin->work->frame.now_ns,
+	};
+
+	lane->drop = ecs_decide_frame(&thin->policy, thin->state, lane, &frame);
 	if (lane->drop)
-		thin->state->dropped[frame]++;
+		thin->state->dropped[frame.type]++;
 	else
-		thin->state->sent[frame]++;
+		thin->state->sent[frame.type]++;
+}
+
+/* Sound and stuffing that the policy leaves out; the sound's clock stays, with one counter. */
+static __always_inline __u8 thin_other(const struct ecs_thin *thin,
+				       const struct ecs_ts_packet *packet, __u8 *byte3)
+{
+	if (packet->kind == ECS_PID_STUFFING && (thin->policy.flags & ECS_POLICY_NO_NULLS))
+		return ECS_TS_OUT;
+	if (packet->kind != ECS_PID_AUDIO || !(thin->policy.flags & ECS_POLICY_NO_AUDIO))
+		return ECS_TS_WHOLE;
+	if (!(packet->flags & ECS_TS_PCR))
+		return ECS_TS_OUT;
+	*byte3 = (*byte3 & 0xc0) | 0x20;
+	return ECS_TS_CLOCK;
 }
 
 /* One TS packet of the datagram: kept or not, and with which counter. */
@@ -83,7 +67,7 @@ static long thin_packet(__u32 i, void *ctx)
 	if (packet->video && packet->video <= ECS_CAST_VIDEOS) {
 		lane = &thin->state->lane[ecs_bound(packet->video - 1, ECS_CAST_VIDEOS)];
 		if (packet->flags & ECS_TS_START) {
-			thin_begin(thin, lane, packet->frame);
+			thin_begin(thin, lane, packet);
 			if (!lane->drop && packet->frame == ECS_FRAME_KEY &&
 			    !thin->work->made.joins)
 				thin->work->made.joins = i + 1;
@@ -95,6 +79,8 @@ static long thin_packet(__u32 i, void *ctx)
 				byte3 = (byte3 & ~0x30) | 0x20;
 		}
 		byte3 = (byte3 & 0xf0) | ((byte3 - lane->cc) & 15);
+	} else {
+		keep = thin_other(thin, packet, &byte3);
 	}
 	thin->work->keep[i] = keep;
 	thin->work->byte3[i] = byte3;
@@ -112,6 +98,7 @@ static __noinline void ecs_thin_datagram(struct ecs_thin *thin, __u32 packets)
 {
 	thin->work->made = (struct ecs_ts_made){};
 	bpf_loop(packets, thin_packet, thin, 0);
+	ecs_decide_charge(&thin->policy, thin->state, thin->work->made.kept * ECS_TS_LEN);
 }
 
 /* For those that wait for a keyframe: no video before it. */

@@ -181,8 +181,24 @@ static __always_inline void ts_found(struct ecs_ts *ts, struct ecs_cast_video *v
 
 	ts->state->frames[ecs_bound(video->frame, 4)]++;
 	video->pending = 0;
-	if (pending && pending <= ECS_CAST_PACKETS_MAX)
-		ts->work->packet[ecs_bound(pending - 1, ECS_CAST_PACKETS_MAX)].frame = video->frame;
+	if (!pending || pending > ECS_CAST_PACKETS_MAX)
+		return;
+	pending = ecs_bound(pending - 1, ECS_CAST_PACKETS_MAX);
+	ts->work->packet[pending].frame = video->frame;
+	if (video->leading)
+		ts->work->packet[pending].flags |= ECS_TS_LEADING;
+}
+
+/* When the frame of a PES packet is to be shown (2.4.3.7), or else when it came. */
+static __always_inline __u32 ts_time(const struct ecs_ts *ts, __u32 start)
+{
+	__u32 from = ts->work->cursor.at + start;
+
+	if (start + 14 > ECS_TS_LEN || ecs_ts_be32(ts, from) >> 8 != 1 ||
+	    !(ecs_ts_byte(ts, from + 7) & 0x80))
+		return ts->work->frame.now_ns * 9 / 100000;
+	return (ecs_ts_byte(ts, from + 9) >> 1 & 7) << 30 | ecs_ts_be16(ts, from + 10) >> 1 << 15 |
+	       ecs_ts_be16(ts, from + 12) >> 1;
 }
 
 static __always_inline void ts_begin(struct ecs_ts *ts, struct ecs_cast_video *video, int random)
@@ -191,6 +207,7 @@ static __always_inline void ts_begin(struct ecs_ts *ts, struct ecs_cast_video *v
 		ts->state->frames[ECS_FRAME_UNKNOWN]++;
 	video->looking = 1;
 	video->hint = random;
+	video->leading = 0;
 	video->window = ~0ull;
 	video->frame = ECS_FRAME_UNKNOWN;
 	video->pending = ts->work->cursor.index + 1;
@@ -218,6 +235,7 @@ static __noinline void ts_video(struct ecs_ts *ts, struct ecs_ts_packet *packet,
 	}
 	if (packet->flags & ECS_TS_START) {
 		packet->frame = ECS_FRAME_UNKNOWN;
+		packet->time = ts_time(ts, start);
 		ts_begin(ts, video, random);
 	}
 	if (!video->looking || !(packet->flags & ECS_TS_PAYLOAD) || (packet->flags & ECS_TS_REPEAT))
@@ -244,7 +262,8 @@ static long ts_packet(__u32 i, void *ctx)
 		return 1;
 	pid = ecs_ts_be16(ts, ts->work->cursor.at + 1) & 0x1fff;
 	*packet = (struct ecs_ts_packet){.byte3 = ecs_ts_byte(ts, ts->work->cursor.at + 3)};
-	packet->kind = ts->pids->kind[ecs_bound(pid, ECS_TS_PIDS)];
+	packet->kind = pid == ECS_PID_NULL ? ECS_PID_STUFFING
+					   : ts->pids->kind[ecs_bound(pid, ECS_TS_PIDS)];
 	if (packet->byte3 & 0x10)
 		packet->flags |= ECS_TS_PAYLOAD;
 	if (packet->byte3 & 0x20) {
