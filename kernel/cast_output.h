@@ -12,26 +12,10 @@
 #ifndef ECS_KERNEL_CAST_OUTPUT_H
 #define ECS_KERNEL_CAST_OUTPUT_H
 
-#include "cast_maps.h"
-#include "output.h"
+#include "cast_send.h"
 
 #define ECS_UDP_HLEN 8
 #define ECS_HEAD_MAX 128 /* of ecs_ts_work.head; Ethernet, IPv4 with options and UDP need 82 */
-
-/* Steps of a cast are BPF global functions: the verifier goes through each of them once, and not
- * once for each way that leads there. Such a function takes no pointers of ours, so each finds the
- * scratch anew. */
-struct ecs_cast {
-	struct __sk_buff *skb;
-	struct ecs_ts_work *work;
-};
-
-static __always_inline struct ecs_ts_work *ecs_cast_scratch(void)
-{
-	__u32 zero = 0;
-
-	return bpf_map_lookup_elem(&ecs_cast_work, &zero);
-}
 
 static __always_inline __u16 cast_fold(__u64 sum)
 {
@@ -176,6 +160,7 @@ __noinline int ecs_cast_write(struct __sk_buff *skb, __u32 kept)
 
 	if (!c.work)
 		return 1;
+	ecs_cast_flush(skb);
 	if (!c.work->frame.probed)
 		cast_probe(&c);
 	if (length != c.work->frame.current &&
@@ -237,6 +222,7 @@ static __noinline void cast_address(struct ecs_cast *c, const struct ecs_receive
  * ecs_cast_own - give the frame the headers that one receiver wants
  * @index: of it, in ecs_receivers; any other gives the frame the group's headers again
  *
+ * The caller has flushed: the call stack may be 8 frames deep, and here is not the place.
  * Return: 0.
  */
 __noinline int ecs_cast_own(struct __sk_buff *skb, __u32 index)

@@ -4,6 +4,7 @@ bpf_sources = \
 	kernel/ecswitch.bpf.c \
 	kernel/cast_maps.h \
 	kernel/cast_output.h \
+	kernel/cast_send.h \
 	kernel/count.h \
 	kernel/decide.h \
 	kernel/maps.h \

@@ -10,7 +10,7 @@
 
 /* The link's own MTU decides. With BPF_MTU_CHK_SEGS the helper takes no length of ours, and
  * measures a GSO packet's segments; without, it takes the L3 length, which leaves the tag out. */
-static __noinline enum ecs_drop mtu_ask(struct __sk_buff *skb, __u32 l3_len, __u32 ifindex)
+static __noinline enum ecs_drop ecs_output_ask(struct __sk_buff *skb, __u32 l3_len, __u32 ifindex)
 {
 	__u32 mtu_len = skb->gso_size ? 0 : l3_len;
 	long ret;
@@ -28,7 +28,7 @@ static __always_inline enum ecs_drop ecs_output_check(struct __sk_buff *skb,
 {
 	if (pkt->l3_len <= out->mtu) /* then each GSO segment fits, too */
 		return ECS_DROP_NONE;
-	return mtu_ask(skb, pkt->l3_len, ifindex);
+	return ecs_output_ask(skb, pkt->l3_len, ifindex);
 }
 
 /**

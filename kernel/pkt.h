@@ -42,6 +42,7 @@ enum ecs_via {
 	ECS_VIA_WIRE,	/* out of the uplink, with the network's tag */
 	ECS_VIA_HOST,	/* into the uplink's stack, with the network's tag */
 	ECS_VIA_PATCH,	/* the other end of a patch, the frame as it is */
+	ECS_VIA_CAST,	/* the last receiver of a cast, the frame as the cast made it */
 	ECS_VIA_NAT,	/* out of NAT's uplink, addressed by the nat stage */
 	ECS_VIA_NEIGH,	/* the kernel's neighbour code addresses it; out is NULL or the uplink */
 	ECS_VIA_ANSWER, /* back where it came from, as our answer; the packet itself is dropped */

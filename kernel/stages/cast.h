@@ -32,7 +32,6 @@ static __always_inline int cast_joined(struct ecs_receiver_count *count)
 /* One loop over the receivers of a group. */
 struct ecs_cast_round {
 	struct __sk_buff *skb;
-	struct ecs_pkt *pkt;
 	struct ecs_ts_work *work;
 	__u32 id;
 };
@@ -48,32 +47,6 @@ static __always_inline void cast_join(struct ecs_cast_round *c, struct ecs_recei
 		count->base_dropped[i] = state->dropped[i];
 	}
 	count->base_sent[ECS_FRAME_KEY]--; /* the one that it joins with is among them */
-}
-
-static __always_inline void cast_send(struct ecs_cast_round *c, __u32 index,
-				      const struct ecs_receiver *to,
-				      struct ecs_receiver_count *count)
-{
-	struct ecs_port *out = ecs_port_find(to->ifindex);
-	__u32 mark = c->skb->mark;
-	int sent;
-
-	if (!out) { /* leaving: its place goes next */
-		count->refused++;
-		return;
-	}
-	if (to->flags || c->work->frame.own)
-		ecs_cast_own(c->skb, index);
-	if (out->role == ECS_ROLE_UPLINK)
-		c->skb->mark = ECS_MARK_TO_WIRE;
-	sent = ecs_output_copy(c->skb, c->pkt, out, to->ifindex, 0);
-	c->skb->mark = mark;
-	if (!sent) {
-		count->refused++;
-		return;
-	}
-	count->packets++;
-	count->bytes += c->pkt->len;
 }
 
 static long cast_member(__u32 i, void *ctx)
@@ -94,7 +67,10 @@ static long cast_member(__u32 i, void *ctx)
 		c->work->frame.waiting = 1;
 		return 0;
 	}
-	cast_send(c, place, to, count);
+	ecs_cast_flush(c->skb);
+	if (to->flags || c->work->frame.own)
+		ecs_cast_own(c->skb, place);
+	cast_hold(c->work, to, index);
 	if (c->work->frame.variant && c->work->made.joins)
 		cast_join(c, count);
 	return 0;
@@ -103,11 +79,7 @@ static long cast_member(__u32 i, void *ctx)
 /** ecs_cast_members - the frame, as it is, to a group's receivers. Return: 0. */
 __noinline int ecs_cast_members(struct __sk_buff *skb, __u32 id, __u32 count)
 {
-	struct ecs_pkt pkt = {.in = ecs_port_find(skb->ifindex),
-			      .ifindex = skb->ifindex,
-			      .len = skb->len,
-			      .l3_len = skb->len - ETH_HLEN};
-	struct ecs_cast_round c = {.skb = skb, .pkt = &pkt, .work = ecs_cast_scratch(), .id = id};
+	struct ecs_cast_round c = {.skb = skb, .work = ecs_cast_scratch(), .id = id};
 
 	if (!c.work)
 		return 0;
@@ -142,8 +114,8 @@ __noinline int ecs_cast_thin(__u32 state, __u32 waiting)
 }
 
 /* The datagram, or what a policy leaves of it, to a group; returns what is left. */
-static __noinline void cast_thinned(struct __sk_buff *skb, struct ecs_ts_work *work, __u32 id,
-				    const struct ecs_cast_group *group)
+static __always_inline void cast_thinned(struct __sk_buff *skb, struct ecs_ts_work *work, __u32 id,
+					 const struct ecs_cast_group *group)
 {
 	__u32 state = id * ECS_CAST_STATES_MAX + group->state;
 	int kept;
@@ -358,7 +330,8 @@ __noinline int ecs_cast_run(struct __sk_buff *skb, __u32 network, int tag)
 	ecs_cast_look(skb, c.work->frame.id);
 	bpf_loop(ECS_CAST_GROUPS_MAX, cast_group, &c, 0);
 	if (!c.work->frame.keep)
-		return ECS_DONE;
+		return ecs_cast_last(skb) ? ECS_FORWARD : ECS_DONE;
+	ecs_cast_flush(skb);
 	cast_restore(&c);
 	if (tag >= 0 && bpf_skb_vlan_push(skb, bpf_htons(ETH_P_8021Q), tag))
 		return ECS_DROP;
@@ -367,6 +340,7 @@ __noinline int ecs_cast_run(struct __sk_buff *skb, __u32 network, int tag)
 
 static __always_inline enum ecs_verdict ecs_cast(struct __sk_buff *skb, struct ecs_pkt *pkt)
 {
+	struct ecs_ts_work *work;
 	int verdict;
 
 	/* Always set here, which the verifier cannot see. */
@@ -376,7 +350,13 @@ static __always_inline enum ecs_verdict ecs_cast(struct __sk_buff *skb, struct e
 	verdict = ecs_cast_run(skb, pkt->dst.network, pkt->tagged ? pkt->vlan_tci : -1);
 	if (verdict == ECS_DROP)
 		return ecs_drop(pkt, ECS_DROP_VLAN);
-	return verdict == ECS_DONE ? ECS_DONE : ECS_CONTINUE;
+	if (verdict != ECS_FORWARD)
+		return verdict == ECS_DONE ? ECS_DONE : ECS_CONTINUE;
+	work = ecs_cast_scratch();
+	pkt->via = ECS_VIA_CAST;
+	pkt->out_ifindex = work ? work->frame.held : 0;
+	pkt->out = ecs_port_find(pkt->out_ifindex);
+	return pkt->out ? ECS_FORWARD : ECS_DONE;
 }
 
 #endif

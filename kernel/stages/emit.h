@@ -87,6 +87,10 @@ static __always_inline int emit_forward(struct __sk_buff *skb, struct ecs_pkt *p
 		return emit_uplink(skb, pkt);
 	if (pkt->via == ECS_VIA_ANSWER)
 		ecs_count_drop(pkt, pkt->reason);
+	if (pkt->via == ECS_VIA_CAST) {
+		pkt->len = skb->len;
+		pkt->l3_len = pkt->len - ETH_HLEN;
+	}
 	if (pkt->via >= ECS_VIA_PATCH) {
 		if (pkt->out->role == ECS_ROLE_UPLINK)
 			skb->mark = ECS_MARK_TO_WIRE;

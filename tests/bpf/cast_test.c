@@ -2,11 +2,13 @@
 /* Maps and datagrams of casts' tests. */
 #include "cast_test.h"
 
+#include <poll.h>
 #include <sys/socket.h>
 #include <arpa/inet.h>
 
 #include "kernel/ecswitch.skel.h"
 
+#define EXPECT_MS 5000
 #define CT_SRC4 "\x0a\x00\x00\x0a"
 #define CT_DST4 "\xef\x01\x01\x01"
 #define CT_SRC6 "\xfd\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x0a"
@@ -80,6 +82,12 @@ void ct_group(struct ct_cast *cast, uint8_t kind, uint8_t type, uint8_t percent)
 	cast->plan.groups++;
 }
 
+void ct_sink(struct ct_cast *cast, struct bt *bt)
+{
+	ct_group(cast, ECS_POLICY_ALL, 0, 0);
+	ct_to(cast, bt, 0);
+}
+
 struct ecs_receiver *ct_to(struct ct_cast *cast, struct bt *bt, int vm)
 {
 	struct ecs_receiver *to = &cast->receivers[cast->count];
@@ -91,7 +99,7 @@ struct ecs_receiver *ct_to(struct ct_cast *cast, struct bt *bt, int vm)
 	return to;
 }
 
-void ct_set(struct bt *bt, const struct ct_cast *cast, int family, uint8_t flags)
+void ct_set(struct bt *bt, struct ct_cast *cast, int family, uint8_t flags)
 {
 	const struct ecs_receiver_count joined = {.joined = 1};
 	const struct ecs_cast_group_state group = {};
@@ -102,11 +110,12 @@ void ct_set(struct bt *bt, const struct ct_cast *cast, int family, uint8_t flags
 				     .port_be = htons(CT_PORT + cast->id),
 				     .family = (uint8_t)family};
 
+	memset(cast->seen, 0, sizeof(cast->seen));
 	memcpy(key.dst, family == 4 ? CT_DST4 : CT_DST6, family == 4 ? 4 : 16);
 	set(bt->bpf->maps.ecs_cast_states, cast->id, &state);
 	set(bt->bpf->maps.ecs_cast_pids, cast->id, &pids);
 	for (uint32_t i = 0; i < cast->plan.groups; i++)
-		set(bt->bpf->maps.ecs_cast_groups, cast->id * ECS_CAST_GROUPS_MAX + i, &group);
+		set(bt->bpf->maps.ecs_cast_groups, cast->id * ECS_CAST_STATES_MAX + i, &group);
 	for (uint32_t i = 0; i < cast->count; i++) {
 		set(bt->bpf->maps.ecs_receivers, cast->id * 2u * ECS_RECEIVERS_MAX + i,
 		    &cast->receivers[i]);
@@ -198,9 +207,31 @@ int ct_run(struct bt *bt, const struct bt_frame *frame)
 		      frame->len);
 }
 
-bool ct_receive(struct bt *bt, int vm, struct bt_frame *frame)
+void ct_send(struct bt *bt, const struct bt_frame *frame)
 {
-	return bt_read(bt->end[vm].far_sock, frame);
+	bt_send(bt->end[0].far_sock, frame);
+}
+
+void ct_expect(struct bt *bt, int vm, struct bt_frame *frame)
+{
+	struct pollfd poll_fd = {.fd = bt->end[vm].far_sock, .events = POLLIN};
+
+	do {
+		if (bt_read(poll_fd.fd, frame))
+			return;
+	} while (poll(&poll_fd, 1, EXPECT_MS) > 0);
+	fail_msg("no frame within %d ms", EXPECT_MS);
+}
+
+bool ct_copy(struct bt *bt, struct ct_cast *cast, uint32_t i, int vm, struct bt_frame *frame)
+{
+	uint64_t packets = ct_count(bt, cast->id, (uint16_t)i).packets;
+
+	if (packets == cast->seen[i])
+		return false;
+	cast->seen[i]++;
+	ct_expect(bt, vm, frame);
+	return true;
 }
 
 uint32_t ct_check(const struct bt_frame *frame)
@@ -237,7 +268,7 @@ struct ecs_cast_group_state ct_group_state(struct bt *bt, uint16_t id, uint16_t 
 {
 	struct ecs_cast_group_state state;
 
-	get(bt->bpf->maps.ecs_cast_groups, id * ECS_CAST_GROUPS_MAX + group, &state);
+	get(bt->bpf->maps.ecs_cast_groups, id * ECS_CAST_STATES_MAX + group, &state);
 	return state;
 }
 

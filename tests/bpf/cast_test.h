@@ -23,6 +23,7 @@ struct ct_file {
 struct ct_cast {
 	struct ecs_cast_plan plan;
 	struct ecs_receiver receivers[ECS_RECEIVERS_MAX];
+	uint64_t seen[ECS_RECEIVERS_MAX]; /* copies, by ct_copy() */
 	uint32_t count;
 	uint16_t id;
 };
@@ -41,11 +42,13 @@ struct ct_file ct_load(enum ct_stream stream);
 
 /** ct_group - another group of receivers. */
 void ct_group(struct ct_cast *cast, uint8_t kind, uint8_t type, uint8_t percent);
+/** ct_sink - a last receiver, so that all others get clones: bt_run() sends only those. */
+void ct_sink(struct ct_cast *cast, struct bt *bt);
 /** ct_to - another receiver of the last group, at VM @vm. Return: it, to be addressed. */
 struct ecs_receiver *ct_to(struct ct_cast *cast, struct bt *bt, int vm);
 /** ct_set - the cast of 239.1.1.1, or ff3e::1, port CT_PORT + its id; nobody waits for a keyframe.
  */
-void ct_set(struct bt *bt, const struct ct_cast *cast, int family, uint8_t flags);
+void ct_set(struct bt *bt, struct ct_cast *cast, int family, uint8_t flags);
 
 /* What the UDP checksum is to be. */
 enum ct_sum { CT_SUM, CT_SUM_ZERO };
@@ -56,8 +59,12 @@ void ct_frame(struct bt *bt, struct bt_frame *frame, int family, uint16_t id, co
 /** ct_run - ecs_from_vm on VM 0 with it. Return: TC_ACT_*. */
 int ct_run(struct bt *bt, const struct bt_frame *frame);
 
-/** ct_receive - the next frame that VM @vm gets; false if there is none by now. */
-bool ct_receive(struct bt *bt, int vm, struct bt_frame *frame);
+/** ct_send - the same by the way that frames take: from the machine's own link. */
+void ct_send(struct bt *bt, const struct bt_frame *frame);
+/** ct_expect - the next frame that VM @vm gets; fails the test after a deadline. */
+void ct_expect(struct bt *bt, int vm, struct bt_frame *frame);
+/** ct_copy - the copy for receiver @i, at VM @vm, if one was sent since the last call for it. */
+bool ct_copy(struct bt *bt, struct ct_cast *cast, uint32_t i, int vm, struct bt_frame *frame);
 /** ct_check - lengths and checksums of a frame are right. Return: bytes of payload. */
 uint32_t ct_check(const struct bt_frame *frame);
 
