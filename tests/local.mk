@@ -9,10 +9,12 @@ include tests/unit/cli.mk
 include tests/unit/daemon.mk
 include tests/unit/netlink.mk
 include tests/fuzz/fuzz.mk
+include tests/next/next.mk
 include tests/vm/vm.mk
 include tests/bench/bench.mk
 
 test_tools = \
+	tests/lib/counted \
 	tests/lib/countprog \
 	tests/lib/frame \
 	tests/lib/many \
@@ -20,6 +22,7 @@ test_tools = \
 	tests/lib/stream \
 	tests/lib/taphost \
 	tests/lib/vlanend
+tests_lib_counted_SOURCES = tests/lib/counted.c tests/lib/netns.h
 tests_lib_countprog_SOURCES = tests/lib/countprog.c tests/lib/netns.h
 tests_lib_countprog_CFLAGS = $(AM_CFLAGS) $(LIBBPF_CFLAGS)
 tests_lib_countprog_LDADD = $(LIBBPF_LIBS)
@@ -57,6 +60,7 @@ EXTRA_DIST += \
 	tests/data/hevc.ts \
 	tests/data/mpeg2.ts \
 	tests/lib/cast.bash \
+	tests/lib/load.bash \
 	tests/lib/nat.bash \
 	tests/lib/net.bash \
 	tests/lib/switch.bash \

@@ -18,36 +18,42 @@
 #include "kernel/ecswitch.skel.h"
 
 static int object_load(struct ecs_datapath *dp, const char *pins, bool any, struct ecs_err *err);
-static int fill(struct ecs_datapath *dp, int old_fdb, int old_flows, struct ecs_err *err);
+static int fill(struct ecs_datapath *dp, struct ecs_err *err);
+
+static int take(struct ecs_datapath *dp, const char *pins, bool any, bool *found,
+		struct ecs_err *err)
+{
+	int r = ecs_pins_make(pins, err);
+
+	if (r == 0)
+		r = ecs_pins_check(pins, any, found, err);
+	if (r == 0)
+		r = ecs_pins_take(pins, "ecs_fdb", dp->fdb_size, &dp->old_fdb, err);
+	if (r == 0)
+		r = ecs_pins_take(pins, "ecs_nat_flows", dp->nat_size * 2, &dp->old_flows, err);
+	return r;
+}
 
 int ecs_datapath_open(struct ecs_datapath **out, const char *pins,
 		      const struct ecs_datapath_sizes *sizes, bool any, bool *adopted,
 		      struct ecs_err *err)
 {
-	struct ecs_datapath *dp;
-	ECS_CLOSE int old_fdb = -1, old_flows = -1;
+	struct ecs_datapath *dp = calloc(1, sizeof(*dp));
 	bool found = false;
 	int r;
 
-	r = ecs_pins_make(pins, err);
-	if (r == 0)
-		r = ecs_pins_check(pins, any, &found, err);
-	if (r == 0)
-		r = ecs_pins_take(pins, "ecs_fdb", sizes->fdb, &old_fdb, err);
-	if (r == 0)
-		r = ecs_pins_take(pins, "ecs_nat_flows", sizes->nat * 2, &old_flows, err);
-	if (r < 0)
-		return r;
-	dp = calloc(1, sizeof(*dp));
 	if (!dp)
 		return ecs_fail(err, -ENOMEM, "out of memory");
 	dp->fdb_size = sizes->fdb;
 	dp->nat_size = sizes->nat;
+	dp->old_fdb.fd = dp->old_flows.fd = -1;
 	dp->cpus = libbpf_num_possible_cpus();
 	dp->pins = strdup(pins);
-	r = dp->pins ? object_load(dp, pins, any, err) : -ENOMEM;
+	r = dp->pins ? take(dp, pins, any, &found, err) : -ENOMEM;
 	if (r == 0)
-		r = fill(dp, old_fdb, old_flows, err);
+		r = object_load(dp, pins, any, err);
+	if (r == 0)
+		r = fill(dp, err);
 	if (r < 0) {
 		if (err && !err->text[0])
 			ecs_fail(err, r, "cannot prepare the maps: %s", strerror(-r));
@@ -60,21 +66,44 @@ int ecs_datapath_open(struct ecs_datapath **out, const char *pins,
 }
 
 /* The version is written when all else is there: a start that is cut off before does it again. */
-static int fill(struct ecs_datapath *dp, int old_fdb, int old_flows, struct ecs_err *err)
+static int fill(struct ecs_datapath *dp, struct ecs_err *err)
 {
 	struct ecs_meta meta = {.abi = ECS_ABI_VERSION};
 	int fd = bpf_map__fd(dp->skel->maps.ecs_meta);
 	uint32_t zero = 0;
 	int r;
 
+	dp->taken_ns = ecs_clock_ns();
 	r = ecs_pins_migrate(dp->pins, dp->cpus);
+	if (r == 0 && dp->old_fdb.fd < 0)
+		r = ecs_pins_old(dp->pins, "fdb", dp->fdb_fd, &dp->old_fdb);
+	if (r == 0 && dp->old_flows.fd < 0)
+		r = ecs_pins_old(dp->pins, "nat_flows", dp->flows_fd, &dp->old_flows);
 	if (r == 0)
-		r = ecs_fdb_open(dp, old_fdb, err);
+		r = ecs_fdb_open(dp, err);
 	if (r == 0)
-		r = ecs_nat_open(dp, old_flows, err);
+		r = ecs_nat_open(dp, err);
 	if (r == 0 && bpf_map_update_elem(fd, &zero, &meta, BPF_ANY) < 0)
 		r = -errno;
 	return r < 0 ? r : ecs_pins_drop_old(dp->pins);
+}
+
+static void forget_old(struct ecs_old_map *old)
+{
+	if (old->fd >= 0)
+		close(old->fd);
+	old->fd = -1;
+}
+
+int ecs_datapath_settle(struct ecs_datapath *dp)
+{
+	int r = dp->old_fdb.fd >= 0 ? ecs_fdb_settle(dp) : 0;
+
+	if (r == 0 && dp->old_flows.fd >= 0)
+		r = ecs_nat_settle(dp);
+	forget_old(&dp->old_fdb);
+	forget_old(&dp->old_flows);
+	return r;
 }
 
 static int quiet(enum libbpf_print_level level, const char *fmt, va_list ap)
@@ -111,6 +140,9 @@ static int object_load(struct ecs_datapath *dp, const char *pins, bool any, stru
 		r = bpf_map__set_pin_path(map, path);
 		if (r < 0)
 			return ecs_fail(err, r, "cannot pin %s: %s", path, strerror(-r));
+		r = ecs_pins_share(pins, bpf_map__name(map), &shape);
+		if (r < 0)
+			return ecs_fail(err, r, "cannot go on with %s: %s", path, strerror(-r));
 		r = ecs_pins_fit(path, &shape, any, err);
 		if (r < 0)
 			return r;
@@ -144,6 +176,8 @@ void ecs_datapath_close(struct ecs_datapath *dp)
 	ring_buffer__free(dp->ring);
 	ecs_fdb_close(dp);
 	ecs_nat_close(dp);
+	forget_old(&dp->old_fdb);
+	forget_old(&dp->old_flows);
 	ecswitch_bpf__destroy(dp->skel);
 	free(dp->pins);
 	free(dp);

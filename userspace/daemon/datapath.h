@@ -40,6 +40,13 @@ struct ecs_datapath_sizes {
 int ecs_datapath_open(struct ecs_datapath **out, const char *pins,
 		      const struct ecs_datapath_sizes *sizes, bool any, bool *adopted,
 		      struct ecs_err *err);
+/**
+ * ecs_datapath_settle - to be called once, when all hooks have our programs
+ *
+ * What the old ones have learned on maps that were replaced, between copy and swap, comes along.
+ * Return: 0 or -errno.
+ */
+int ecs_datapath_settle(struct ecs_datapath *dp);
 /** ecs_datapath_close - free it; maps, pins and attached programs stay and forward on. */
 void ecs_datapath_close(struct ecs_datapath *dp);
 /** ecs_datapath_unpin - remove the pinned maps and their folder. Return: 0 or -errno. */

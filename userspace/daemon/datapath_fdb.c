@@ -53,30 +53,38 @@ static int used_recount(struct ecs_datapath *dp)
 	return r < 0 ? r : 0;
 }
 
-static void fdb_copy(struct ecs_datapath *dp, int old_fd)
+/* Entries that were seen since @since_ns, and not those that are here. */
+static void fdb_copy(struct ecs_datapath *dp, uint64_t since_ns)
 {
-	int new_fd = dp->fdb_fd;
+	const struct ecs_old_map *old = &dp->old_fdb;
 	struct ecs_fdb_key key, *prev = NULL;
 	struct ecs_fdb_entry entry;
 
-	while (bpf_map_get_next_key(old_fd, prev, &key) == 0) {
+	while (bpf_map_get_next_key(old->fd, prev, &key) == 0) {
 		prev = &key;
-		if (bpf_map_lookup_elem(old_fd, &key, &entry) < 0)
+		if (ecs_old_get(old, &key, &entry, sizeof(entry)) < 0 || entry.seen_ns < since_ns)
 			continue;
-		if (bpf_map_update_elem(new_fd, &key, &entry, BPF_ANY) < 0 && errno == E2BIG)
+		if (bpf_map_update_elem(dp->fdb_fd, &key, &entry, BPF_NOEXIST) < 0 &&
+		    errno == E2BIG)
 			break; /* smaller than what was learned: the rest is learned again */
 	}
 }
 
-int ecs_fdb_open(struct ecs_datapath *dp, int old_fd, struct ecs_err *err)
+int ecs_fdb_open(struct ecs_datapath *dp, struct ecs_err *err)
 {
 	int r = used_map(dp, err);
 
-	if (r == 0 && old_fd >= 0)
-		fdb_copy(dp, old_fd);
+	if (r == 0 && dp->old_fdb.fd >= 0)
+		fdb_copy(dp, 0);
 	if (r == 0)
 		r = used_recount(dp);
 	return r;
+}
+
+int ecs_fdb_settle(struct ecs_datapath *dp)
+{
+	fdb_copy(dp, dp->taken_ns);
+	return used_recount(dp);
 }
 
 void ecs_fdb_close(struct ecs_datapath *dp)

@@ -52,38 +52,60 @@ static int used_recount(struct ecs_datapath *dp)
 	return r < 0 ? r : 0;
 }
 
-/* A flow is taken over whole or not at all. */
-static void flows_copy(struct ecs_datapath *dp, int old_fd)
+/* A flow is taken over whole or not at all. Return: whether there is room for more. */
+static bool flow_copy(struct ecs_datapath *dp, const struct ecs_nat_key *key, bool host,
+		      const struct ecs_nat_flow *flow)
 {
-	struct ecs_nat_key key, *prev = NULL, other;
-	struct ecs_nat_flow flow, back;
+	struct ecs_nat_flow back;
+	struct ecs_nat_key other;
 
-	while (bpf_map_get_next_key(old_fd, prev, &key) == 0) {
+	ecs_nat_other_key(&other, flow, key->proto);
+	if (!host && ecs_old_get(&dp->old_flows, &other, &back, sizeof(back)) < 0)
+		return true;
+	if (!host && bpf_map_update_elem(dp->flows_fd, &other, &back, BPF_NOEXIST) < 0)
+		return errno != E2BIG;
+	if (bpf_map_update_elem(dp->flows_fd, key, flow, BPF_NOEXIST) == 0)
+		return true;
+	if (errno != E2BIG)
+		return true;
+	if (!host)
+		bpf_map_delete_elem(dp->flows_fd, &other);
+	return false; /* smaller than what there is: the rest begins again */
+}
+
+/* Flows that were opened since @since, and not those that are here. */
+static void flows_copy(struct ecs_datapath *dp, uint32_t since)
+{
+	const struct ecs_old_map *old = &dp->old_flows;
+	struct ecs_nat_key key, *prev = NULL;
+	struct ecs_nat_flow flow;
+
+	while (bpf_map_get_next_key(old->fd, prev, &key) == 0) {
 		prev = &key;
-		if (bpf_map_lookup_elem(old_fd, &key, &flow) < 0 || !(flow.flags & ECS_NAT_ORIGIN))
+		if (ecs_old_get(old, &key, &flow, sizeof(flow)) < 0 ||
+		    !(flow.flags & ECS_NAT_ORIGIN) || flow.created < since)
 			continue;
-		ecs_nat_other_key(&other, &flow, key.proto);
-		if (bpf_map_lookup_elem(old_fd, &other, &back) < 0)
-			continue;
-		if (bpf_map_update_elem(dp->flows_fd, &other, &back, BPF_ANY) < 0)
-			break; /* smaller than what there is: the rest begins again */
-		if (bpf_map_update_elem(dp->flows_fd, &key, &flow, BPF_ANY) < 0) {
-			bpf_map_delete_elem(dp->flows_fd, &other);
+		if (!flow_copy(dp, &key, flow.flags & ECS_NAT_HOST, &flow))
 			break;
-		}
 	}
 }
 
-int ecs_nat_open(struct ecs_datapath *dp, int old_fd, struct ecs_err *err)
+int ecs_nat_open(struct ecs_datapath *dp, struct ecs_err *err)
 {
 	void *p = mmap(NULL, used_bytes(), PROT_READ | PROT_WRITE, MAP_SHARED, dp->nat_used_fd, 0);
 
 	if (p == MAP_FAILED)
 		return ecs_fail(err, -errno, "cannot map ecs_nat_used: %s", strerror(errno));
 	dp->nat_used = p;
-	if (old_fd >= 0)
-		flows_copy(dp, old_fd);
+	if (dp->old_flows.fd >= 0)
+		flows_copy(dp, 0);
 	__atomic_store_n(&dp->nat_used[0].limit, dp->nat_size, __ATOMIC_RELAXED);
+	return used_recount(dp);
+}
+
+int ecs_nat_settle(struct ecs_datapath *dp)
+{
+	flows_copy(dp, dp->taken_ns >> ECS_NAT_TICK_SHIFT);
 	return used_recount(dp);
 }
 

@@ -10,6 +10,14 @@
 
 struct ecswitch_bpf;
 struct ring_buffer;
+struct bpf_map_info;
+
+/* A map whose entries move into ours: of another size, or of an older layout. */
+struct ecs_old_map {
+	int fd; /* -1 = there is none */
+	uint32_t value_size;
+};
+#define ECS_OLD_VALUE_MAX 512
 
 struct ecs_datapath {
 	struct ecswitch_bpf *skel;
@@ -20,9 +28,11 @@ struct ecs_datapath {
 	int fdb_fd, used_fd;	  /* of ecs_fdb and ecs_fdb_used; the skeleton's own */
 	struct ecs_fdb_use *used; /* the ecs_fdb_used map, mapped */
 	uint32_t fdb_size;
-	int flows_fd, rules_fd, nat_used_fd; /* of ecs_nat_*; the skeleton's own */
-	struct ecs_nat_use *nat_used;	     /* the ecs_nat_used map, mapped */
-	uint32_t nat_size;		     /* flows */
+	int flows_fd, rules_fd, nat_used_fd;   /* of ecs_nat_*; the skeleton's own */
+	struct ecs_nat_use *nat_used;	       /* the ecs_nat_used map, mapped */
+	uint32_t nat_size;		       /* flows */
+	struct ecs_old_map old_fdb, old_flows; /* until ecs_datapath_settle() */
+	uint64_t taken_ns;		       /* when they were copied */
 	int cpus;
 	char *pins;
 	void (*event_fn)(const struct ecs_event *event, void *ctx);
@@ -51,6 +61,8 @@ struct ecs_pin_shape {
 	uint32_t type, key_size, value_size, max_entries, flags;
 };
 
+bool ecs_pins_same_shape(const struct bpf_map_info *info, const struct ecs_pin_shape *shape);
+
 /** ecs_pins_fit - refuse what a stranger has pinned under a map's name; @any: remove it. */
 int ecs_pins_fit(const char *path, const struct ecs_pin_shape *shape, bool any,
 		 struct ecs_err *err);
@@ -64,22 +76,33 @@ int ecs_pins_set_aside(const char *pins);
 int ecs_pins_bring_back(const char *pins);
 int ecs_pins_drop_new(const char *pins);
 int ecs_pins_drop_old(const char *pins);
+/** ecs_pins_share - go on with a map of another ABI that is the same in ours. Return: 0 or -errno.
+ */
+int ecs_pins_share(const char *pins, const char *map, const struct ecs_pin_shape *shape);
+/** ecs_pins_old - open what was set aside of a map that its owner copies; not if it is shared. */
+int ecs_pins_old(const char *pins, const char *name, int new_fd, struct ecs_old_map *old);
+/** ecs_old_get - a value in our layout; tails that only one layout has are zero or left out. */
+int ecs_old_get(const struct ecs_old_map *old, const void *key, void *value, size_t size);
 /** ecs_pins_migrate - copy what is known of the maps that were set aside into the new ones. */
 int ecs_pins_migrate(const char *pins, int cpus);
 
 /**
  * ecs_pins_take - unpin a map of another size
  * @map: its name
- * @fd:  out: the old map, to be copied into the new one; untouched if there is none
+ * @old: out: the old map, to be copied into the new one; untouched if there is none
  */
-int ecs_pins_take(const char *pins, const char *map, uint32_t size, int *fd, struct ecs_err *err);
+int ecs_pins_take(const char *pins, const char *map, uint32_t size, struct ecs_old_map *old,
+		  struct ecs_err *err);
 
-/** ecs_fdb_open - map the use counters, take over @old_fd's entries (-1 = none), and count. */
-int ecs_fdb_open(struct ecs_datapath *dp, int old_fd, struct ecs_err *err);
+/** ecs_fdb_open - map the use counters, take over the entries of dp->old_fdb, and count. */
+int ecs_fdb_open(struct ecs_datapath *dp, struct ecs_err *err);
+/** ecs_fdb_settle - take over what was learned in the old map since then, and count again. */
+int ecs_fdb_settle(struct ecs_datapath *dp);
 void ecs_fdb_close(struct ecs_datapath *dp);
 
-/** ecs_nat_open - the same for the flows of NAT. */
-int ecs_nat_open(struct ecs_datapath *dp, int old_fd, struct ecs_err *err);
+/* The same for the flows of NAT. */
+int ecs_nat_open(struct ecs_datapath *dp, struct ecs_err *err);
+int ecs_nat_settle(struct ecs_datapath *dp);
 void ecs_nat_close(struct ecs_datapath *dp);
 
 #endif

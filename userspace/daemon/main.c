@@ -233,6 +233,9 @@ static int open_switch(struct ecs_daemon *d, struct ecs_err *err)
 	if (r < 0)
 		return r;
 	ecs_reconcile_now(d);
+	r = ecs_datapath_settle(d->dp);
+	if (r < 0)
+		ecs_warning("what was learned during the upgrade is lost: %s", strerror(-r));
 	r = open_ring(d, err);
 	if (r == 0)
 		r = ecs_ageing_open(d);

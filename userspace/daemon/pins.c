@@ -85,6 +85,13 @@ int ecs_pins_check(const char *pins, bool any_abi, bool *adopted, struct ecs_err
 	return 0;
 }
 
+bool ecs_pins_same_shape(const struct bpf_map_info *info, const struct ecs_pin_shape *shape)
+{
+	return info->type == shape->type && info->key_size == shape->key_size &&
+	       info->value_size == shape->value_size && info->max_entries == shape->max_entries &&
+	       info->map_flags == shape->flags;
+}
+
 int ecs_pins_fit(const char *path, const struct ecs_pin_shape *shape, bool any, struct ecs_err *err)
 {
 	struct bpf_map_info info = {};
@@ -93,9 +100,8 @@ int ecs_pins_fit(const char *path, const struct ecs_pin_shape *shape, bool any, 
 
 	if (fd < 0 && errno == ENOENT)
 		return 0;
-	if (fd >= 0 && bpf_obj_get_info_by_fd(fd, &info, &len) == 0 && info.type == shape->type &&
-	    info.key_size == shape->key_size && info.value_size == shape->value_size &&
-	    info.max_entries == shape->max_entries && info.map_flags == shape->flags)
+	if (fd >= 0 && bpf_obj_get_info_by_fd(fd, &info, &len) == 0 &&
+	    ecs_pins_same_shape(&info, shape))
 		return 0;
 	if (any && unlink(path) == 0)
 		return 0;
@@ -105,7 +111,8 @@ int ecs_pins_fit(const char *path, const struct ecs_pin_shape *shape, bool any, 
 			path, path);
 }
 
-int ecs_pins_take(const char *pins, const char *map, uint32_t size, int *fd, struct ecs_err *err)
+int ecs_pins_take(const char *pins, const char *map, uint32_t size, struct ecs_old_map *old,
+		  struct ecs_err *err)
 {
 	struct bpf_map_info info = {};
 	uint32_t len = sizeof(info);
@@ -126,7 +133,7 @@ int ecs_pins_take(const char *pins, const char *map, uint32_t size, int *fd, str
 		close(found);
 		return ecs_fail(err, code, "cannot replace %s: %s", path, strerror(-code));
 	}
-	*fd = found;
+	*old = (struct ecs_old_map){.fd = found, .value_size = info.value_size};
 	return 0;
 }
 

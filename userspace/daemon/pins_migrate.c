@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Maps of another ABI. They are set aside under other names, so that the filters run on with them
- * until ours replace them, and what is known of their records moves into the new maps. Each step
- * may be cut off anywhere: ecs_meta is the last one to be set aside and the first one to be
- * written, ecs_old_meta is the last one to go.
+ * until ours replace them. A map that both versions understand gets its name back beside the
+ * other one: old and new programs share it, and nothing that happens meanwhile is lost. Of the
+ * others, what is known of their records moves into new maps. Each step may be cut off anywhere:
+ * ecs_meta is the last one to be set aside and the first one to be written, ecs_old_meta is the
+ * last one to go.
  */
 #include "datapath_priv.h"
 
@@ -20,11 +22,44 @@
 
 #define META "meta"
 
-/* Maps whose records are taken over, by their key, as far as both layouts are long. A new ABI
- * appends to a record; what it changes otherwise must go from here for the versions before. */
-static const char *const kept[] = {
-	"ports", "networks", "flood", "patches", "fdb", "stats", "drops", "nat_flows", "nat_rules",
+/* What outlives a change of ABI: the maps, and the oldest version whose records mean what ours
+ * do. A new ABI appends to a record, and tails of zero mean "unknown"; if it changes a map
+ * otherwise, its number here becomes that of the new ABI. Maps that are not named here are built
+ * again: scratch, hints, the ring buffer and fragments that are under way. */
+/* clang-format off */
+static const struct known {
+	const char *name;
+	uint32_t since;
+	enum { HERE, BY_OWNER } copied; /* see ecs_pins_old() */
+} known[] = {
+	{"ports", 1, HERE},
+	{"networks", 1, HERE},
+	{"flood", 1, HERE},
+	{"patches", 1, HERE},
+	{"fdb", 1, BY_OWNER},
+	{"fdb_used", 1, BY_OWNER},
+	{"stats", 1, HERE},
+	{"drops", 1, HERE},
+	{"nat_flows", 3, BY_OWNER},
+	{"nat_used", 3, BY_OWNER},
+	{"nat_rules", 3, HERE},
+	{"streams", 4, HERE},
+	{"cast_plans", 4, HERE},
+	{"receivers", 4, HERE},
+	{"receiver_counts", 4, HERE},
+	{"cast_groups", 4, HERE},
+	{"cast_states", 4, HERE},
+	{"cast_pids", 4, HERE},
 };
+/* clang-format on */
+
+static const struct known *find_known(const char *name, uint32_t abi)
+{
+	for (size_t i = 0; i < ECS_ARRAY_SIZE(known); i++)
+		if (!strcmp(known[i].name, name))
+			return known[i].since <= abi ? &known[i] : NULL;
+	return NULL;
+}
 
 static bool is_set_aside(const char *name)
 {
@@ -187,19 +222,75 @@ static int copy_records(int old_fd, const struct bpf_map_info *old, int new_fd,
 	return 0;
 }
 
+int ecs_pins_share(const char *pins, const char *map, const struct ecs_pin_shape *shape)
+{
+	const char *name = map + strlen(ECS_PIN_MAP);
+	struct bpf_map_info info;
+	uint32_t abi = 0;
+	char path[512];
+	ECS_CLOSE int fd = -1;
+
+	if (ecs_pins_abi(pins, true, &abi) < 0 || !find_known(name, abi))
+		return 0;
+	fd = open_map(pins, ECS_PIN_OLD, name, &info);
+	if (fd < 0 || !ecs_pins_same_shape(&info, shape))
+		return 0;
+	snprintf(path, sizeof(path), "%s/%s", pins, map);
+	return bpf_obj_pin(fd, path) < 0 && errno != EEXIST ? -errno : 0;
+}
+
+int ecs_pins_old(const char *pins, const char *name, int new_fd, struct ecs_old_map *old)
+{
+	struct bpf_map_info info, new = {};
+	uint32_t len = sizeof(new), abi = 0;
+	int fd;
+
+	if (ecs_pins_abi(pins, true, &abi) < 0 || !find_known(name, abi))
+		return 0;
+	if (bpf_obj_get_info_by_fd(new_fd, &new, &len) < 0)
+		return -errno;
+	fd = open_map(pins, ECS_PIN_OLD, name, &info);
+	if (fd < 0)
+		return 0;
+	if (info.id == new.id || info.type != new.type || info.key_size != new.key_size) {
+		close(fd);
+		return 0;
+	}
+	*old = (struct ecs_old_map){.fd = fd, .value_size = info.value_size};
+	return 0;
+}
+
+int ecs_old_get(const struct ecs_old_map *old, const void *key, void *value, size_t size)
+{
+	char found[ECS_OLD_VALUE_MAX];
+	size_t len = old->value_size < size ? old->value_size : size;
+
+	if (old->value_size > sizeof(found))
+		return -E2BIG;
+	if (bpf_map_lookup_elem(old->fd, key, found) < 0)
+		return -errno;
+	memset(value, 0, size);
+	memcpy(value, found, len);
+	return 0;
+}
+
 int ecs_pins_migrate(const char *pins, int cpus)
 {
+	uint32_t abi = 0;
 	int r = 0;
 
-	for (size_t i = 0; r == 0 && i < sizeof(kept) / sizeof(*kept); i++) {
+	if (ecs_pins_abi(pins, true, &abi) < 0)
+		return 0;
+	for (size_t i = 0; r == 0 && i < ECS_ARRAY_SIZE(known); i++) {
 		struct bpf_map_info old, new;
-		ECS_CLOSE int old_fd = open_map(pins, ECS_PIN_OLD, kept[i], &old);
-		ECS_CLOSE int new_fd = open_map(pins, ECS_PIN_MAP, kept[i], &new);
+		ECS_CLOSE int old_fd = open_map(pins, ECS_PIN_OLD, known[i].name, &old);
+		ECS_CLOSE int new_fd = open_map(pins, ECS_PIN_MAP, known[i].name, &new);
 
-		if (old_fd < 0 || new_fd < 0 || old.type != new.type ||
+		if (known[i].copied == BY_OWNER || known[i].since > abi || old_fd < 0 ||
+		    new_fd < 0 || old.id == new.id || old.type != new.type ||
 		    old.key_size != new.key_size ||
 		    (is_per_cpu(&old) && old.value_size != new.value_size))
-			continue; /* built again */
+			continue; /* shared, or built again */
 		r = copy_records(old_fd, &old, new_fd, &new, cpus);
 	}
 	return r;
