@@ -6,6 +6,7 @@
 #define ECS_KERNEL_CAST_MAPS_H
 
 #include "maps.h"
+#include "realign.h"
 #include "thin.h"
 
 struct {
@@ -56,6 +57,13 @@ struct {
 	__type(key, __u32);
 	__type(value, struct ecs_cast_pids);
 } ecs_cast_pids SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, ECS_STREAMS_MAX);
+	__type(key, __u32);
+	__type(value, struct ecs_cast_carry);
+} ecs_cast_carries SEC(".maps");
 
 /* Scratch, too large for a stack; a datagram is worked on without a break on one CPU. */
 struct {

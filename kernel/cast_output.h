@@ -15,6 +15,7 @@
 #include "cast_send.h"
 
 #define ECS_UDP_HLEN 8
+#define ECS_IPPROTO_UDP 17
 #define ECS_HEAD_MAX 128 /* of ecs_ts_work.head; Ethernet, IPv4 with options and UDP need 82 */
 
 static __always_inline __u16 cast_fold(__u64 sum)
@@ -67,6 +68,30 @@ static __always_inline void cast_store_head(struct ecs_cast *c, const __u8 *head
 	bpf_skb_store_bytes(c->skb, ETH_HLEN, head + ETH_HLEN, last + 1, BPF_F_RECOMPUTE_CSUM);
 }
 
+/* One's complement sum of the address @at. */
+static __always_inline __u64 cast_sum_addr(const __u8 *head, __u32 at, int words)
+{
+	__u64 sum = 0;
+
+	for (int i = 0; i < 8; i++)
+		if (i < words)
+			sum += cast_get16(head, at + 2 * i);
+	return sum;
+}
+
+/* Of all that a UDP checksum covers, but length and payload. */
+static __noinline __u64 cast_sum_head(const struct ecs_ts_work *work)
+{
+	const __u8 *head = work->head;
+	__u64 sum = bpf_htons(ECS_IPPROTO_UDP) + (__u64)cast_get16(head, work->frame.l4) +
+		    cast_get16(head, work->frame.l4 + 2);
+
+	if (work->frame.v6)
+		return sum + cast_sum_addr(head, ETH_HLEN + 8, 8) +
+		       cast_sum_addr(head, ETH_HLEN + 24, 8);
+	return sum + cast_sum_addr(head, ETH_HLEN + 12, 4);
+}
+
 /* Lengths and checksums of the group's headers, for c->work->frame.current bytes of payload. */
 static __noinline void cast_make_head(struct ecs_cast *c)
 {
@@ -80,6 +105,9 @@ static __noinline void cast_make_head(struct ecs_cast *c)
 	if (c->work->frame.partial) {
 		sum = (__u64)c->work->frame.udp_sum + (__u16)~old + new;
 		cast_set16(head, c->work->frame.l4 + 6, cast_fold(sum));
+	} else if (c->work->frame.cut && c->work->frame.udp_sum) {
+		sum = cast_sum_head(c->work) + c->work->made.sum + 2ull * new;
+		cast_set16(head, c->work->frame.l4 + 6, (__u16)~cast_fold(sum) ?: 0xffff);
 	} else if (c->work->frame.udp_sum) {
 		/* The length counts in the header and in the pseudo header. */
 		sum = (__u64)(__u16)~c->work->frame.udp_sum + c->work->made.sum +
@@ -121,25 +149,29 @@ static long cast_write_packet(__u32 i, void *ctx)
 
 	if (i >= ECS_CAST_PACKETS_MAX)
 		return 1;
-	data = &work->data[i * ECS_TS_LEN];
+	data = &work->data[ecs_bound(work->frame.base + i * ECS_TS_LEN, ECS_TS_ROOM)];
 	came = work->packet[i].byte3;
 	byte3 = work->byte3[i];
 	data[3] = came;
-	if (work->keep[i] == ECS_TS_OUT) {
-		c->work->made.sum =
-			bpf_csum_diff((__be32 *)data, ECS_TS_LEN, 0, 0, c->work->made.sum);
+	if (!work->frame.cut && work->keep[i] != ECS_TS_WHOLE)
+		work->made.sum = bpf_csum_diff((__be32 *)data, ECS_TS_LEN, 0, 0, work->made.sum);
+	if (work->keep[i] == ECS_TS_OUT)
 		return 0;
-	}
 	if (work->keep[i] == ECS_TS_CLOCK) {
 		cast_make_clock(work, data, byte3);
-		c->work->made.sum = bpf_csum_diff((__be32 *)data, ECS_TS_LEN, (__be32 *)work->clock,
-						  ECS_TS_LEN, c->work->made.sum);
+		work->made.sum =
+			bpf_csum_diff(0, 0, (__be32 *)work->clock, ECS_TS_LEN, work->made.sum);
 		bpf_skb_store_bytes(c->skb, to, work->clock, ECS_TS_LEN, BPF_F_RECOMPUTE_CSUM);
-	} else if (c->work->frame.dirty || c->work->made.written != i || byte3 != came) {
-		__u64 sum = (__u64)c->work->made.sum + bpf_htons(byte3) + (__u16)~bpf_htons(came);
+	} else if (work->frame.dirty || work->frame.cut || c->work->made.written != i ||
+		   byte3 != came) {
+		__u64 sum = (__u64)work->made.sum + bpf_htons(byte3) + (__u16)~bpf_htons(came);
 
-		c->work->made.sum = cast_fold(sum);
 		data[3] = byte3;
+		if (work->frame.cut)
+			work->made.sum =
+				bpf_csum_diff(0, 0, (__be32 *)data, ECS_TS_LEN, work->made.sum);
+		else
+			work->made.sum = cast_fold(sum);
 		bpf_skb_store_bytes(c->skb, to, data, ECS_TS_LEN, BPF_F_RECOMPUTE_CSUM);
 		data[3] = came;
 	}
@@ -171,21 +203,12 @@ __noinline int ecs_cast_write(struct __sk_buff *skb, __u32 kept)
 	c.work->made.sum = 0;
 	bpf_loop(c.work->frame.packets, cast_write_packet, &c, 0);
 	c.work->frame.dirty = 1;
-	c.work->frame.own = 0;
 	cast_make_head(&c);
 	cast_store_head(&c, c.work->head);
+	if (c.work->frame.own) /* the last receiver's address */
+		bpf_skb_store_bytes(skb, 0, c.work->head, ETH_ALEN, 0);
+	c.work->frame.own = 0;
 	return 0;
-}
-
-/* One's complement sum of the address @at. */
-static __always_inline __u64 cast_sum_addr(const __u8 *head, __u32 at, int words)
-{
-	__u64 sum = 0;
-
-	for (int i = 0; i < 8; i++)
-		if (i < words)
-			sum += cast_get16(head, at + 2 * i);
-	return sum;
 }
 
 /* The group's headers with another destination. */

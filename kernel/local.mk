@@ -2,6 +2,7 @@
 # The BPF object and the skeleton that embeds it.
 bpf_sources = \
 	kernel/ecswitch.bpf.c \
+	kernel/cast_cut.h \
 	kernel/cast_maps.h \
 	kernel/cast_output.h \
 	kernel/cast_send.h \
@@ -21,6 +22,7 @@ bpf_sources = \
 	kernel/output.h \
 	kernel/pkt.h \
 	kernel/psi.h \
+	kernel/realign.h \
 	kernel/recent.h \
 	kernel/thin.h \
 	kernel/ts.h \

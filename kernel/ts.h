@@ -26,7 +26,10 @@ static inline long bpf_loop(__u32 n, long (*fn)(__u32 i, void *ctx), void *ctx, 
 #define ECS_TS_SYNC 0x47
 #define ECS_TS_BYTES (ECS_CAST_PACKETS_MAX * ECS_TS_LEN)
 #define ECS_TS_ROOM 16384 /* a power of two, so that a mask bounds an offset */
+#define ECS_TS_SLACK 4096 /* behind any such offset */
 _Static_assert(ECS_TS_BYTES <= ECS_TS_ROOM, "a datagram fits");
+_Static_assert(ECS_CAST_CUT_MAX *ECS_TS_LEN + ECS_CAST_CUT_BYTES <= ECS_TS_ROOM,
+	       "so does one behind what the last one left");
 #define ECS_PID_PAT 0
 #define ECS_PID_NULL 0x1fff
 
@@ -75,6 +78,8 @@ struct ecs_ts_frame {
 	__u32 length;  /* bytes of payload, as it came */
 	__u32 current; /* the same, now */
 	__u32 packets; /* TS packets that were looked into, 0 = goes as it is */
+	__u32 base;    /* of the first of them, in work->data */
+	__u32 origin;  /* of the payload as it came, in work->data */
 	__u32 first;   /* of the group, in ecs_receivers */
 	__u32 state;   /* of the group, in ecs_cast_groups */
 	__u16 ip_sum;  /* the header's fields as they came */
@@ -87,6 +92,7 @@ struct ecs_ts_frame {
 	__u8 waiting;		  /* somebody in the group waits for a keyframe */
 	__u8 variant;		  /* 1: for those that wait */
 	__u8 keep;		  /* the original goes its normal way, too */
+	__u8 cut;		  /* the TS packets are not those of this datagram: realign.h */
 	__u16 id;		  /* of the cast */
 	__u16 plan;		  /* index in ecs_cast_plans */
 	__u32 held;		  /* ifindex of who the frame is for as it is now; 0 = nobody */
@@ -95,13 +101,28 @@ struct ecs_ts_frame {
 	__u64 now_ns;		  /* when it came; as bpf_ktime_get_coarse_ns() tells */
 };
 
+/* How a stream of bytes is cut: see realign.h. */
+struct ecs_ts_cut {
+	__u32 total; /* bytes in work->data */
+	__u32 from;  /* the first that was not given out */
+	__u32 end;   /* of what can be given out without a break */
+	__u32 then;  /* where it goes on behind that; 0 = nowhere else */
+	__u32 per;   /* TS packets that fit into one copy */
+	__u32 at;    /* of a search for sync bytes */
+	__u8 miss;   /* the search met something else */
+	__u8 flush;  /* all whole packets go out */
+	__u8 given;  /* some went */
+	__u8 lost;   /* no TS packets were found: the datagram goes as it is */
+};
+
 /* A datagram under work, and what one policy makes of it. One a CPU. */
 struct ecs_ts_work {
-	__u8 data[ECS_TS_ROOM];
+	__u8 data[ECS_TS_ROOM + ECS_TS_SLACK];
 	struct ecs_ts_packet packet[ECS_CAST_PACKETS_MAX];
 	struct ecs_ts_cursor cursor;
 	struct ecs_ts_made made;
 	struct ecs_ts_frame frame;
+	struct ecs_ts_cut cut;
 	__u8 keep[ECS_CAST_PACKETS_MAX];  /* enum ecs_ts_keep, by the group at work */
 	__u8 byte3[ECS_CAST_PACKETS_MAX]; /* the same, with the group's counter */
 	__u8 clock[ECS_TS_LEN];		  /* a packet that carries a PCR and nothing else */
@@ -259,7 +280,7 @@ static long ts_packet(__u32 i, void *ctx)
 		return 1;
 	packet = &ts->work->packet[i];
 	ts->work->cursor.index = i;
-	ts->work->cursor.at = i * ECS_TS_LEN;
+	ts->work->cursor.at = ts->work->frame.base + i * ECS_TS_LEN;
 	if (ecs_ts_byte(ts, ts->work->cursor.at) != ECS_TS_SYNC)
 		return 1;
 	pid = ecs_ts_be16(ts, ts->work->cursor.at + 1) & 0x1fff;
@@ -310,7 +331,7 @@ static __always_inline void ts_settle(struct ecs_ts *ts)
 }
 
 /**
- * ecs_ts_datagram - look into a datagram that is in ts->work->data
+ * ecs_ts_datagram - look into a datagram that is in ts->work->data, at frame.base
  * @packets: TS packets in it, at most ECS_CAST_PACKETS_MAX
  *
  * Return: 0; 1 if it holds something else than TS packets.

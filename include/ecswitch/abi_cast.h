@@ -16,6 +16,10 @@
 #define ECS_TS_LEN 188
 #define ECS_TS_PIDS 8192
 
+/* Of a datagram that is no whole number of TS packets: its bytes, and TS packets of a copy. */
+#define ECS_CAST_CUT_BYTES 10240
+#define ECS_CAST_CUT_MAX 32
+
 /* ecs_streams: hash. Where a datagram came from and where it goes -> the cast. The source is an
  * ifindex, or a network's id with ECS_STREAM_NETWORK; IPv4 is in the first 4 bytes of dst. */
 #define ECS_STREAM_NETWORK 0x80000000u
@@ -166,7 +170,7 @@ _Static_assert(sizeof(struct ecs_cast_group_state) == 304, "map ABI");
 
 /* Why a datagram went to every receiver as it was. */
 enum ecs_cast_pass {
-	ECS_CAST_PASS_SIZE = 0,	 /* not a whole number of TS packets, or too many */
+	ECS_CAST_PASS_SIZE = 0,	 /* too large or too small to be looked into */
 	ECS_CAST_PASS_SYNC,	 /* a TS packet that does not begin with 0x47 */
 	ECS_CAST_PASS_GSO,	 /* several datagrams in one, not looked into */
 	ECS_CAST_PASS_SCRAMBLED, /* TS packets of a video that is scrambled; they alone are meant */
@@ -208,8 +212,21 @@ struct ecs_cast_state {
 	__u64 bytes;
 	__u64 frames[ECS_FRAMES];
 	__u64 passed[ECS_CAST_PASSES];
+	__u64 torn;    /* TS packets of which one end did not come */
+	__u16 carried; /* bytes in ecs_cast_carries, the last datagram's end */
+	__u16 largest; /* payload of a datagram */
+	__u8 synced;   /* where TS packets begin is known from the last datagram */
+	__u8 pad2[3];
 };
-_Static_assert(sizeof(struct ecs_cast_state) == 280, "map ABI");
+_Static_assert(sizeof(struct ecs_cast_state) == 296, "map ABI");
+
+/* ecs_cast_carries: array, by id. Datagrams that are no whole number of TS packets are one stream
+ * of bytes: whole packets that did not fit into the last copy, and at most one that is not whole.
+ */
+struct ecs_cast_carry {
+	__u32 data[ECS_CAST_CUT_MAX * ECS_TS_LEN / 4];
+};
+_Static_assert(sizeof(struct ecs_cast_carry) == 6016, "map ABI");
 
 #define ECS_PID_OTHER 0
 #define ECS_PID_VIDEO 0x10 /* | index in ecs_cast_state.video */

@@ -7,11 +7,11 @@
 #ifndef ECS_STAGE_CAST_H
 #define ECS_STAGE_CAST_H
 
+#include "../cast_cut.h"
 #include "../cast_output.h"
 #include "../vlan.h"
 
 #define ECS_CAST_WAIT_NS 10000000000ull /* for a keyframe, before a receiver gets what there is */
-#define ECS_IPPROTO_UDP 17
 
 /* Who waits for a keyframe too long gets the stream without one. */
 static __always_inline int cast_joined(struct ecs_receiver_count *count)
@@ -127,7 +127,8 @@ static __always_inline void cast_thinned(struct __sk_buff *skb, struct ecs_ts_wo
 	work->frame.state = state;
 	if (kept <= 0)
 		return;
-	if ((work->made.changed || work->frame.dirty) && ecs_cast_write(skb, kept))
+	if ((work->made.changed || work->frame.dirty || work->frame.cut) &&
+	    ecs_cast_write(skb, kept))
 		return;
 	ecs_cast_members(skb, id, group->count);
 	if (!work->frame.waiting)
@@ -160,7 +161,8 @@ static long cast_group(__u32 i, void *ctx)
 /**
  * ecs_cast_look - copy the payload and look into it
  *
- * If that cannot be, work->frame.packets stays 0, and the reason is counted. Return: 0.
+ * If that cannot be, work->frame.packets stays 0, and the reason is counted.
+ * Return: 0; 1 if TS packets begin or end in other datagrams, and ecs_cast_cut() is to look.
  */
 __noinline int ecs_cast_look(struct __sk_buff *skb, __u32 id)
 {
@@ -181,16 +183,20 @@ __noinline int ecs_cast_look(struct __sk_buff *skb, __u32 id)
 		ts.state->passed[ECS_CAST_PASS_GSO]++;
 		return 0;
 	}
-	if (length < ECS_TS_LEN || length > ECS_TS_BYTES || packets * ECS_TS_LEN != length) {
-		ts.state->passed[ECS_CAST_PASS_SIZE]++;
-		return 0;
-	}
+	if (length > ts.state->largest)
+		ts.state->largest = length;
+	if (ts.state->carried || length < ECS_TS_LEN || length > ECS_TS_BYTES ||
+	    packets * ECS_TS_LEN != length)
+		return 1;
 	if (bpf_skb_load_bytes(skb, ts.work->frame.l4 + ECS_UDP_HLEN, ts.work->data, length))
 		return 0;
-	if (ecs_ts_datagram(&ts, packets))
-		ts.state->passed[ECS_CAST_PASS_SYNC]++;
-	else
+	if (ts.work->data[0] != ECS_TS_SYNC)
+		return 1;
+	ts.state->synced = !ecs_ts_datagram(&ts, packets);
+	if (ts.state->synced)
 		ts.work->frame.packets = packets;
+	else
+		ts.state->passed[ECS_CAST_PASS_SYNC]++;
 	return 0;
 }
 
@@ -208,12 +214,33 @@ static long cast_restore_packet(__u32 i, void *ctx)
 /* The frame as it came, for its normal way. */
 static __always_inline void cast_restore(struct ecs_cast *c)
 {
-	if (c->work->frame.dirty) {
+	if (c->work->frame.cut) {
+		ecs_cast_uncut(c->skb);
+	} else if (c->work->frame.dirty) {
 		bpf_loop(c->work->frame.packets, cast_restore_packet, c, 0);
 		ecs_cast_write(c->skb, c->work->frame.packets);
 	}
 	if (c->work->frame.own)
 		ecs_cast_own(c->skb, ~0u);
+}
+
+/* TS packets that begin or end in other datagrams, run by run. What is no TS stream passes. Not a
+ * function of its own: eight calls are as deep as it goes. */
+static __always_inline void cast_runs(struct ecs_cast *c)
+{
+	__u32 id = c->work->frame.id;
+
+	if (ecs_cast_cut(c->skb, id)) {
+		ecs_cast_odd(id);
+	} else {
+		for (int i = 0; i < ECS_CUT_RUNS && ecs_cast_next(id); i++)
+			bpf_loop(ECS_CAST_GROUPS_MAX, cast_group, c, 0);
+		ecs_cast_leave(id);
+		if (!c->work->cut.lost)
+			return;
+		ecs_cast_uncut(c->skb);
+	}
+	bpf_loop(ECS_CAST_GROUPS_MAX, cast_group, c, 0);
 }
 
 /* The network layer of work->head. Return: offset of the UDP header; 0 if it is none of ours. */
@@ -298,7 +325,9 @@ __noinline int ecs_cast_find(struct __sk_buff *skb, __u32 network)
 		return 0;
 	work->frame = (struct ecs_ts_frame){};
 	/* No shorter than Ethernet, IPv4 and UDP; IPv6's addresses are in the first 54. */
-	if (bpf_skb_load_bytes(skb, 0, work->head, ETH_HLEN + 40 + ECS_UDP_HLEN))
+	if (bpf_skb_load_bytes(skb, 0, work->head, ETH_HLEN + 40 + ECS_UDP_HLEN) &&
+	    (bpf_skb_load_bytes(skb, 0, work->head, ETH_HLEN + 20 + ECS_UDP_HLEN) ||
+	     work->head[12] != ETH_P_IP >> 8 || work->head[13] != (ETH_P_IP & 255)))
 		return 0;
 	l4 = cast_headers(work, &key, &l3_len);
 	if (!l4 || bpf_skb_load_bytes(skb, 0, work->head, l4 + ECS_UDP_HLEN))
@@ -327,8 +356,10 @@ __noinline int ecs_cast_run(struct __sk_buff *skb, __u32 network, int tag)
 		return ECS_CONTINUE;
 	if (tag >= 0 && bpf_skb_vlan_pop(skb))
 		return ECS_DROP;
-	ecs_cast_look(skb, c.work->frame.id);
-	bpf_loop(ECS_CAST_GROUPS_MAX, cast_group, &c, 0);
+	if (ecs_cast_look(skb, c.work->frame.id))
+		cast_runs(&c);
+	else
+		bpf_loop(ECS_CAST_GROUPS_MAX, cast_group, &c, 0);
 	if (!c.work->frame.keep)
 		return ecs_cast_last(skb) ? ECS_FORWARD : ECS_DONE;
 	ecs_cast_flush(skb);

@@ -2,6 +2,7 @@
 # Tests of the data path. They need root, and skip with a reason without it.
 bpf_tests += \
 	tests/bpf/test_cast \
+	tests/bpf/test_cast_cut \
 	tests/bpf/test_gso \
 	tests/bpf/test_hostile \
 	tests/bpf/test_learn \
@@ -78,3 +79,5 @@ tests_bpf_bench_cast_CPPFLAGS = $(bpf_test_cppflags)
 tests_bpf_bench_cast_LDADD = $(cast_test_libs)
 tests_bpf_test_cast_CPPFLAGS = $(bpf_test_cppflags)
 tests_bpf_test_cast_LDADD = $(cast_test_libs)
+tests_bpf_test_cast_cut_CPPFLAGS = $(bpf_test_cppflags)
+tests_bpf_test_cast_cut_LDADD = $(cast_test_libs)

@@ -11,7 +11,7 @@
 
 static const char *const frames[] = {"key", "ref", "nonref"};
 static const char *const passes[ECS_CAST_PASSES] = {
-	[ECS_CAST_PASS_SIZE] = "not a whole number of TS packets, or too many",
+	[ECS_CAST_PASS_SIZE] = "too large or too small to be looked into",
 	[ECS_CAST_PASS_SYNC] = "no TS packets",
 	[ECS_CAST_PASS_GSO] = "several datagrams in one (GSO)",
 	[ECS_CAST_PASS_SCRAMBLED] = "scrambled",

@@ -1,0 +1,63 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# Casts of datagrams that are no whole number of TS packets: thinned like all others.
+. "$(dirname "$0")/../lib/system.bash"
+. "$TOP/tests/lib/cast.bash"
+TEST_TIMEOUT=120
+
+# H.264 with B frames and AAC, 4 s.
+stream_aac() # FILE
+{
+	must ffmpeg -nostdin -v error -f lavfi -i "testsrc2=size=320x180:rate=25" -f lavfi \
+		-i "sine=frequency=440" -t 4 -pix_fmt yuv420p -c:v libx264 -preset veryfast -bf 3 -g 25 \
+		-c:a aac -f mpegts "$1"
+}
+
+# play_sized SIZE FILE: SIZE as ffmpeg's option; "default" is 1472.
+play_sized()
+{
+	local url=udp://239.1.1.1:5000
+
+	[ "$1" = default ] || url+="?pkt_size=$1"
+	must ns src ffmpeg -nostdin -v error -readrate 4 -copyts -i "$2" -map 0 -c copy -f mpegts "$url"
+}
+
+cast_passed()
+{
+	ctl --json cast show tv | jq -c '[.passed[].packets] | add // 0'
+}
+
+test_default_size_of_ffmpeg_is_thinned_as_ffmpeg_does()
+{
+	local all nonref i
+
+	stream_aac in.ts
+	cast_world 5
+	assert ctl cast to tv vr1
+	assert ctl cast to tv vr2 policy key
+	assert ctl cast to tv vr3 policy ref
+	assert ctl cast to tv vr4 policy thin 50%
+	assert ctl cast to tv vr5 policy drop nonref 25%
+	for i in 1 2 3 4 5; do
+		record "r$i"
+	done
+	play_sized default in.ts
+	for i in 1 2 3 4 5; do
+		assert_soon 5 recorded "r$i"
+	done
+	ctl cast show tv
+	assert_eq "$(cast_passed)" 0 "datagrams that were not looked into"
+	assert_eq "$(($(stat -c %s r3.ts) % 188))" 0 "bytes behind the last whole packet"
+	assert_oracle r1 r1 default
+	all=$(frames r1.ts default | wc -l)
+	assert_eq "$all" 100 "frames of the whole stream"
+	assert_oracle r2 r1 nokey
+	assert_oracle r3 r1 noref
+	nonref=$((all - $(frames r1.ts noref | wc -l)))
+	assert_part r4 r1 $((all - nonref * 50 / 100))
+	assert_part r5 r1 $((all - nonref * 25 / 100))
+	assert_eq "$(receiver vr3 .dropped.nonref)" "$nonref" "frames without reference"
+	assert_eq "$(drops_of OUTPUT)" 0 "copies refused"
+}
+
+run_tests "$@"
