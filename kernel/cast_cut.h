@@ -140,6 +140,7 @@ __noinline int ecs_cast_uncut(struct __sk_buff *skb)
 	c.work->frame.packets = 0;
 	if (!c.work->frame.dirty)
 		return 0;
+	ecs_cast_flush(skb);
 	if (c.work->frame.current != c.work->frame.length &&
 	    bpf_skb_change_tail(skb, c.work->frame.l4 + ECS_UDP_HLEN + c.work->frame.length, 0))
 		return 1;
