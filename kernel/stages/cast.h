@@ -46,7 +46,8 @@ static __always_inline void cast_join(struct ecs_cast_round *c, struct ecs_recei
 		count->base_sent[i] = state->sent[i];
 		count->base_dropped[i] = state->dropped[i];
 	}
-	count->base_sent[ECS_FRAME_KEY]--; /* the one that it joins with is among them */
+	if (c->work->frame.variant)
+		count->base_sent[ECS_FRAME_KEY]--; /* the one that it joins with is among them */
 }
 
 static long cast_member(__u32 i, void *ctx)
@@ -62,6 +63,10 @@ static long cast_member(__u32 i, void *ctx)
 	count = bpf_map_lookup_elem(&ecs_receiver_counts, &index);
 	if (!count)
 		return 0;
+	if (to->ifindex == c->skb->ifindex && !(to->flags & ECS_RECEIVER_HOST))
+		return 0; /* it sends the stream itself */
+	if (!count->joined && (c->work->frame.policy.flags & ECS_POLICY_JOIN_NOW))
+		cast_join(c, count);
 	/* What was not looked into goes to all at once. */
 	if (c->work->frame.packets && cast_joined(count) == c->work->frame.variant) {
 		c->work->frame.waiting = 1;
@@ -140,6 +145,38 @@ static __always_inline void cast_thinned(struct __sk_buff *skb, struct ecs_ts_wo
 	ecs_cast_members(skb, id, group->count);
 }
 
+/* Receivers in a new group go on where their old one is now. */
+static long cast_seed(__u32 i, void *ctx)
+{
+	__u32 *index = ctx, id = *index / 2, from, to;
+	struct ecs_cast_plan *plan = bpf_map_lookup_elem(&ecs_cast_plans, index);
+	struct ecs_cast_group_state *source, *state;
+
+	if (!plan || i >= ECS_CAST_GROUPS_MAX || i >= plan->groups)
+		return 1;
+	if (!plan->group[i].seed)
+		return 0;
+	from = id * ECS_CAST_STATES_MAX + plan->group[i].seed - 1;
+	to = id * ECS_CAST_STATES_MAX + plan->group[i].state;
+	source = bpf_map_lookup_elem(&ecs_cast_groups, &from);
+	state = bpf_map_lookup_elem(&ecs_cast_groups, &to);
+	if (source && state)
+		*state = *source;
+	return 0;
+}
+
+/** ecs_cast_seeds - the first datagram after a change of policies. Return: 0. */
+__noinline int ecs_cast_seeds(__u32 index)
+{
+	struct ecs_cast_plan *plan = bpf_map_lookup_elem(&ecs_cast_plans, &index);
+
+	if (plan && plan->seeds) {
+		bpf_loop(ECS_CAST_GROUPS_MAX, cast_seed, &index, 0);
+		plan->seeds = 0;
+	}
+	return 0;
+}
+
 static long cast_group(__u32 i, void *ctx)
 {
 	struct ecs_cast *c = ctx;
@@ -149,6 +186,8 @@ static long cast_group(__u32 i, void *ctx)
 
 	if (!plan || i >= ECS_CAST_GROUPS_MAX || i >= plan->groups)
 		return 1;
+	if (!i && plan->seeds)
+		ecs_cast_seeds(index);
 	group = &plan->group[i];
 	c->work->frame.first = index * ECS_RECEIVERS_MAX + group->first;
 	if (c->work->frame.packets)

@@ -5,6 +5,7 @@ plan_sources = \
 	tests/unit/plan_world.h \
 	userspace/daemon/desired.c \
 	userspace/daemon/desired_cast.c \
+	userspace/daemon/desired_cast_groups.c \
 	userspace/daemon/desired_gateway.c \
 	userspace/daemon/desired_nat.c \
 	userspace/daemon/observed.c \

@@ -9,16 +9,20 @@
 #include <string.h>
 
 static void take_receiver(struct ecs_daemon *d, struct ecs_state_cast *cast,
-			  const struct ecs_policy *policy, const struct ecs_receiver *record)
+			  const struct ecs_cast_group *group, const struct ecs_receiver *record)
 {
 	const struct ecs_state_port *port = ecs_state_port_get(&d->have, record->ifindex);
 	struct ecs_state_receiver *to = &cast->receivers[cast->receiver_count];
 
 	if (!record->ifindex || !port)
 		return;
-	memcpy(to->name, port->port.name, sizeof(to->name));
+	if (record->flags & ECS_RECEIVER_HOST)
+		strcpy(to->name, ECS_HOST_NAME);
+	else
+		memcpy(to->name, port->port.name, sizeof(to->name));
 	to->ifindex = record->ifindex;
-	to->policy = *policy;
+	to->policy = group->policy;
+	to->state = group->state;
 	to->record = *record;
 	cast->receiver_count++;
 }
@@ -41,12 +45,11 @@ static void take_stream(const struct ecs_stream_key *key, const struct ecs_strea
 	for (uint32_t g = 0; g < plan->groups && g < ECS_CAST_GROUPS_MAX; g++) {
 		const struct ecs_cast_group *group = &plan->group[g];
 
-		cast->policies[g] = group->policy;
-		cast->states[g] = group->state;
-		cast->group_count++;
+		cast->groups[cast->group_count++] =
+			(struct ecs_state_group){group->policy, group->state, 0};
 		for (uint32_t i = group->first; i < group->first + group->count; i++)
 			if (i < ECS_RECEIVERS_MAX && cast->receiver_count < ECS_RECEIVERS_MAX)
-				take_receiver(d, cast, &group->policy, &receivers[i]);
+				take_receiver(d, cast, group, &receivers[i]);
 	}
 	d->have.cast_count++;
 }

@@ -35,46 +35,51 @@ static int clear_cast(struct ecs_datapath *dp, uint16_t id)
 	return set(dp->cast.states, id, &state) ?: set(dp->cast.pids, id, &pids);
 }
 
+/* A state that is new is empty, or as far as the one that it continues: the data path takes that
+ * over once more, in the moment of the change. */
 static int clear_groups(struct ecs_datapath *dp, const struct ecs_state_cast *cast,
 			const struct ecs_state_cast *old)
 {
-	static const struct ecs_cast_group_state zero;
+	uint32_t first = cast->id * ECS_CAST_STATES_MAX;
 
 	for (size_t i = 0; i < cast->group_count; i++) {
-		size_t was = old ? ecs_state_cast_group(old, &cast->policies[i]) : 0;
-		int r;
+		const struct ecs_state_group *group = &cast->groups[i];
+		struct ecs_cast_group_state state = {};
+		int r = 0;
 
-		if (old && was < old->group_count && old->states[was] == cast->states[i])
+		if (old && ecs_state_cast_group(old, group->state))
 			continue;
-		r = set(dp->cast.groups, cast->id * ECS_CAST_STATES_MAX + cast->states[i], &zero);
+		if (group->seed)
+			r = get(dp->cast.groups, first + group->seed - 1, &state);
+		r = r ?: set(dp->cast.groups, first + group->state, &state);
 		if (r < 0)
 			return r;
 	}
 	return 0;
 }
 
-/* Frames are those of the group less a base, which now refers to another group. */
-static int change_policy(struct ecs_datapath *dp, const struct ecs_state_cast *cast,
-			 const struct ecs_state_cast *old, const struct ecs_state_receiver *to,
-			 const struct ecs_state_receiver *was)
+/* A receiver in another group: it begins there at a keyframe. Its frames are those of the group
+ * less a base, which now refers to the new one. */
+static int change_group(struct ecs_datapath *dp, const struct ecs_state_cast *cast,
+			const struct ecs_state_receiver *to, const struct ecs_state_receiver *was)
 {
-	uint16_t from_state = old->states[ecs_state_cast_group(old, &was->policy)];
-	uint16_t to_state = cast->states[ecs_state_cast_group(cast, &to->policy)];
+	const struct ecs_state_group *group = ecs_state_cast_group(cast, to->state);
 	struct ecs_cast_group_state a = {}, b = {};
 	struct ecs_receiver_count count;
-	int r = ecs_datapath_cast_count(dp, cast->id, to->record.number, &count);
+	int r;
 
-	r = r ?: ecs_datapath_cast_group(dp, cast->id, from_state, &a);
-	r = r ?: ecs_datapath_cast_group(dp, cast->id, to_state, &b);
+	if (!group || group->seed == was->state + 1)
+		return 0; /* the group goes on where it was, its counts included */
+	r = ecs_datapath_cast_count(dp, cast->id, to->record.number, &count);
+	r = r ?: ecs_datapath_cast_group(dp, cast->id, was->state, &a);
+	r = r ?: ecs_datapath_cast_group(dp, cast->id, to->state, &b);
 	if (r < 0)
 		return r;
 	for (int i = 0; i < ECS_FRAMES; i++) {
 		count.base_sent[i] += b.sent[i] - a.sent[i];
 		count.base_dropped[i] += b.dropped[i] - a.dropped[i];
 	}
-	/* Who missed references can show nothing before the next keyframe. */
-	if (!ecs_policy_clean(&was->policy) && to->policy.kind != ECS_POLICY_KEY)
-		count.joined = count.waits_ns = 0;
+	count.joined = count.waits_ns = 0;
 	return set(dp->cast.counts, cast->id * ECS_RECEIVERS_MAX + to->record.number, &count);
 }
 
@@ -92,8 +97,26 @@ static int set_counts(struct ecs_datapath *dp, const struct ecs_state_cast *cast
 		if (!was || was->ifindex != to->ifindex)
 			r = set(dp->cast.counts, cast->id * ECS_RECEIVERS_MAX + to->record.number,
 				&zero);
-		else if (!ecs_policy_same(&was->policy, &to->policy))
-			r = change_policy(dp, cast, old, to, was);
+		else if (was->state != to->state)
+			r = change_group(dp, cast, to, was);
+	}
+	return r;
+}
+
+/* The receivers of one group that are there, from @place on. */
+static int set_group(struct ecs_datapath *dp, const struct ecs_state_cast *cast, uint32_t index,
+		     const struct ecs_state_group *from, struct ecs_cast_group *group)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < cast->receiver_count && r == 0; i++) {
+		const struct ecs_state_receiver *to = &cast->receivers[i];
+		uint32_t place = group->first + group->count;
+
+		if (!to->ifindex || to->state != from->state)
+			continue;
+		r = set(dp->cast.receivers, index * ECS_RECEIVERS_MAX + place, &to->record);
+		group->count++;
 	}
 	return r;
 }
@@ -103,30 +126,28 @@ static int set_bank(struct ecs_datapath *dp, const struct ecs_state_cast *cast, 
 {
 	struct ecs_cast_plan plan = {};
 	uint32_t index = cast->id * 2 + bank, place = 0;
-	int r = 0;
 
 	for (int changing = 0; changing < 2; changing++) {
 		for (size_t g = 0; g < cast->group_count; g++) {
+			const struct ecs_state_group *from = &cast->groups[g];
 			struct ecs_cast_group *group = &plan.group[plan.groups];
+			int r;
 
-			if (ecs_policy_changes(&cast->policies[g]) != changing)
+			if (ecs_policy_changes(&from->policy) != changing)
 				continue;
-			*group = (struct ecs_cast_group){.policy = cast->policies[g],
-							 .state = cast->states[g],
-							 .first = place};
-			for (size_t i = 0; i < cast->receiver_count && r == 0; i++) {
-				const struct ecs_state_receiver *to = &cast->receivers[i];
-
-				if (!to->ifindex || !ecs_policy_same(&to->policy, &group->policy))
-					continue;
-				r = set(dp->cast.receivers, index * ECS_RECEIVERS_MAX + place++,
-					&to->record);
-			}
-			group->count = place - group->first;
+			*group = (struct ecs_cast_group){.policy = from->policy,
+							 .state = from->state,
+							 .first = place,
+							 .seed = from->seed};
+			r = set_group(dp, cast, index, from, group);
+			if (r < 0)
+				return r;
+			place += group->count;
+			plan.seeds |= from->seed != 0;
 			plan.groups++;
 		}
 	}
-	return r ?: set(dp->cast.plans, index, &plan);
+	return set(dp->cast.plans, index, &plan);
 }
 
 int ecs_datapath_cast_set(struct ecs_datapath *dp, const struct ecs_state_cast *cast,

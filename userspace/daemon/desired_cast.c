@@ -117,49 +117,6 @@ static void make_receiver(struct ecs_desired *c, const struct ecs_config_receive
 	cast->receiver_count++;
 }
 
-static bool state_is_taken(const struct ecs_state_cast *cast, uint16_t state)
-{
-	for (size_t i = 0; cast && i < cast->group_count; i++)
-		if (cast->states[i] == state)
-			return true;
-	return false;
-}
-
-static uint16_t new_state(const struct ecs_state_cast *cast, const struct ecs_state_cast *old)
-{
-	for (uint16_t state = 0; state < ECS_CAST_STATES_MAX; state++)
-		if (!state_is_taken(cast, state) && !state_is_taken(old, state))
-			return state;
-	for (uint16_t state = 0; state < ECS_CAST_STATES_MAX; state++)
-		if (!state_is_taken(cast, state))
-			return state;
-	return 0;
-}
-
-static void add_group(struct ecs_state_cast *cast, const struct ecs_policy *policy, uint16_t state)
-{
-	cast->policies[cast->group_count] = *policy;
-	cast->states[cast->group_count++] = state;
-}
-
-/* Policies that stay first, so that a new one cannot get the state of one of them. */
-static void make_groups(struct ecs_state_cast *cast, const struct ecs_state_cast *old)
-{
-	for (int pass = 0; pass < 2; pass++) {
-		for (size_t i = 0; i < cast->receiver_count; i++) {
-			const struct ecs_policy *policy = &cast->receivers[i].policy;
-			size_t was = old ? ecs_state_cast_group(old, policy) : 0;
-			bool stays = old && was < old->group_count;
-
-			if (ecs_state_cast_group(cast, policy) < cast->group_count)
-				continue;
-			if (stays || pass)
-				add_group(cast, policy,
-					  stays ? old->states[was] : new_state(cast, old));
-		}
-	}
-}
-
 static void make_cast(struct ecs_desired *c, const struct ecs_config_cast *from,
 		      struct ecs_state_cast *cast)
 {
@@ -178,7 +135,7 @@ static void make_cast(struct ecs_desired *c, const struct ecs_config_cast *from,
 				make_receiver(c, to, cast, old);
 		}
 	}
-	make_groups(cast, old);
+	ecs_desired_cast_groups(cast, old);
 }
 
 void ecs_desired_casts(struct ecs_desired *c)

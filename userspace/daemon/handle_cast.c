@@ -52,9 +52,7 @@ static json_t *receiver_row(struct ecs_daemon *d, const struct ecs_state_cast *c
 
 	if (to) {
 		ecs_datapath_cast_count(d->dp, cast->id, to->record.number, &count);
-		ecs_datapath_cast_group(d->dp, cast->id,
-					cast->states[ecs_state_cast_group(cast, &to->policy)],
-					&group);
+		ecs_datapath_cast_group(d->dp, cast->id, to->state, &group);
 	}
 	if (!count.joined) {
 		memset(&group, 0, sizeof(group));

@@ -21,6 +21,7 @@ ecswitchd_SOURCES = \
 	userspace/daemon/desired.c \
 	userspace/daemon/desired.h \
 	userspace/daemon/desired_cast.c \
+	userspace/daemon/desired_cast_groups.c \
 	userspace/daemon/desired_gateway.c \
 	userspace/daemon/desired_nat.c \
 	userspace/daemon/desired_priv.h \

@@ -18,7 +18,7 @@ static bool same_receivers(const struct ecs_state_cast *a, const struct ecs_stat
 		const struct ecs_state_receiver *y = ecs_state_cast_receiver(b, x->name);
 
 		if (!y || memcmp(&x->record, &y->record, sizeof(x->record)) ||
-		    memcmp(&x->policy, &y->policy, sizeof(x->policy)))
+		    memcmp(&x->policy, &y->policy, sizeof(x->policy)) || x->state != y->state)
 			return false;
 	}
 	return true;

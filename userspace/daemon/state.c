@@ -216,11 +216,10 @@ const struct ecs_state_receiver *ecs_state_cast_receiver(const struct ecs_state_
 	return NULL;
 }
 
-size_t ecs_state_cast_group(const struct ecs_state_cast *cast, const struct ecs_policy *policy)
+struct ecs_state_group *ecs_state_cast_group(const struct ecs_state_cast *cast, uint16_t state)
 {
-	size_t i = 0;
-
-	while (i < cast->group_count && memcmp(&cast->policies[i], policy, sizeof(*policy)))
-		i++;
-	return i;
+	for (size_t i = 0; i < cast->group_count; i++)
+		if (cast->groups[i].state == state)
+			return (struct ecs_state_group *)&cast->groups[i];
+	return NULL;
 }

@@ -68,12 +68,23 @@ struct ecs_state_rule {
 	struct ecs_nat_rule rule;
 };
 
+#define ECS_HOST_NAME ":host" /* of a receiver; no link can be called so */
+
 /* A receiver of a cast. */
 struct ecs_state_receiver {
-	char name[ECS_IFNAME_MAX];
-	uint32_t ifindex; /* 0 = waits for its port */
-	struct ecs_policy policy;
+	char name[ECS_IFNAME_MAX]; /* of its link, or ECS_HOST_NAME */
+	uint32_t ifindex;	   /* 0 = waits for its port */
+	struct ecs_policy policy;  /* what the data path does: of "auto" the step that holds */
+	uint16_t state;		   /* of its group */
 	struct ecs_receiver record;
+};
+
+/* The receivers that share what the data path makes of the stream: one policy, and one history of
+ * what was left out. */
+struct ecs_state_group {
+	struct ecs_policy policy;
+	uint16_t state; /* in ecs_cast_groups */
+	uint16_t seed; /* 1 + the state of the group that its receivers come from, in this change */
 };
 
 struct ecs_state_cast {
@@ -85,8 +96,7 @@ struct ecs_state_cast {
 	uint8_t flags; /* ECS_STREAM_* */
 	uint8_t src[16];
 	size_t group_count;
-	struct ecs_policy policies[ECS_CAST_GROUPS_MAX]; /* of the groups */
-	uint16_t states[ECS_CAST_GROUPS_MAX];		 /* and where their state is */
+	struct ecs_state_group groups[ECS_CAST_GROUPS_MAX];
 	size_t receiver_count;
 	struct ecs_state_receiver receivers[ECS_RECEIVERS_MAX];
 };
@@ -151,8 +161,8 @@ struct ecs_state_cast *ecs_state_cast_by_name(const struct ecs_state *state, con
 /** ecs_state_cast_receiver - the receiver behind a link's name, or NULL. */
 const struct ecs_state_receiver *ecs_state_cast_receiver(const struct ecs_state_cast *cast,
 							 const char *name);
-/** ecs_state_cast_group - number of the group of a policy; group_count if there is none. */
-size_t ecs_state_cast_group(const struct ecs_state_cast *cast, const struct ecs_policy *policy);
+/** ecs_state_cast_group - the group that has a state, or NULL. */
+struct ecs_state_group *ecs_state_cast_group(const struct ecs_state_cast *cast, uint16_t state);
 
 /** ecs_fdb_key_compare - order of keys, as for qsort(3). */
 int ecs_fdb_key_compare(const struct ecs_fdb_key *a, const struct ecs_fdb_key *b);

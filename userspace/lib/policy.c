@@ -275,13 +275,6 @@ bool ecs_policy_changes(const struct ecs_policy *policy)
 	       (policy->flags & (ECS_POLICY_NO_AUDIO | ECS_POLICY_NO_NULLS));
 }
 
-bool ecs_policy_clean(const struct ecs_policy *policy)
-{
-	if (policy->kind == ECS_POLICY_DROP)
-		return policy->type == ECS_FRAME_NONREF || !policy->percent;
-	return policy->kind == ECS_POLICY_ALL || policy->kind == ECS_POLICY_REF;
-}
-
 struct ecs_policy ecs_policy_step(const struct ecs_policy *policy, unsigned int step)
 {
 	static const struct ecs_policy steps[ECS_POLICY_STEPS] = {

@@ -25,10 +25,6 @@ bool ecs_policy_same(const struct ecs_policy *a, const struct ecs_policy *b);
 /** ecs_policy_changes - a datagram may not go out as it came. */
 bool ecs_policy_changes(const struct ecs_policy *policy);
 
-/** ecs_policy_clean - keeps every frame that another refers to, so what it sends can be shown
- * from any frame on that was shown before. */
-bool ecs_policy_clean(const struct ecs_policy *policy);
-
 /** ecs_policy_step - what the data path does for a policy: a step of "auto", others as they are. */
 struct ecs_policy ecs_policy_step(const struct ecs_policy *policy, unsigned int step);
 

@@ -1,0 +1,90 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# Policies of casts that decide by GOP, by rate or by the receiver's own link, and receivers that
+# are more or less than one port. ffmpeg sends, and judges what came.
+. "$(dirname "$0")/../lib/system.bash"
+. "$TOP/tests/lib/cast.bash"
+TEST_TIMEOUT=120
+
+# assert_kept NS FILE COUNT [TOLERANCE]: that many frames, each of them one of the file's, and none
+# of them damaged.
+assert_kept()
+{
+	local count
+
+	frames "$2" default > "$WORK/wanted"
+	frames "$WORK/$1.ts" default > "$WORK/got"
+	count=$(wc -l < "$WORK/got")
+	assert_ge "$count" $(($3 - ${4:-0})) "frames of $1"
+	assert_ge $(($3 + ${4:-0})) "$count" "frames of $1, at most"
+	assert_eq "$(grep -vxFf "$WORK/wanted" -c "$WORK/got")" 0 "frames of $1 that were never sent"
+	assert_clean "$1"
+}
+
+# Six seconds of 25 frames a second, GOPs of a second with 9 references or so.
+test_gop_and_fps_decimate_without_damage()
+{
+	local i refs
+
+	stream_new in.ts 6 -c:v libx264 -preset veryfast -bf 2 -g 25 -sc_threshold 0 \
+		-x264-params b-pyramid=none:b-adapt=0
+	cast_world 5
+	assert ctl cast to tv vr1
+	assert ctl cast to tv vr2 policy gop 15
+	assert ctl cast to tv vr3 policy gop 3
+	assert ctl cast to tv vr4 policy fps 5
+	assert ctl cast to tv vr5 policy fps 20
+	for i in 1 2 3 4 5; do
+		record "r$i"
+	done
+	play in.ts
+	for i in 1 2 3 4 5; do
+		assert_soon 5 recorded "r$i"
+	done
+	assert_kept r1 r1.ts 150
+	assert_kept r2 r1.ts $((6 * 15))
+	assert_kept r3 r1.ts $((6 * 3))
+	assert_kept r4 r1.ts $((25 + 5 * 5)) # all of the first GOP
+	assert_kept r5 r1.ts $((25 + 5 * 20))
+	for i in 2 3 4 5; do
+		assert_eq "$(audio "r$i.ts")" "$(audio r1.ts)" "sound of r$i"
+	done
+	refs=$(frames r1.ts noref | wc -l)
+	assert_eq "$(receiver vr5 '.dropped.ref + .dropped.key')" 0 "references dropped"
+	assert_ge "$(receiver vr4 .dropped.ref)" 1 "references dropped"
+	assert_ge "$refs" $((6 * 8)) "references of the stream"
+}
+
+# Changed ten times a second and more, among policies that keep all references: at every moment
+# exactly the frames of one of them.
+test_changes_of_a_policy_damage_no_frame()
+{
+	local player policies=(ref all "thin 50%" "ref join now" auto) i=0
+
+	stream_new in.ts 16 -c:v libx264 -preset ultrafast -bf 2 -g 25
+	cast_world 3
+	assert ctl cast to tv vr1
+	assert ctl cast to tv vr2
+	assert ctl cast to tv vr3 policy ref
+	record r1
+	record r2
+	record r3
+	play in.ts &
+	player=$!
+	while kill -0 "$player" 2> /dev/null; do
+		assert ctl cast set tv vr2 policy "${policies[i++ % ${#policies[@]}]}"
+	done
+	wait "$player"
+	assert_soon 5 recorded r2
+	assert_ge "$i" 20 "changes"
+	assert_oracle r1 r1 default
+	assert_oracle r3 r1 noref
+	frames r1.ts noref > refs
+	frames r2.ts default > got
+	assert_eq "$(grep -vxFf got -c refs)" 0 "references that r2 did not get"
+	assert_ge "$(wc -l < got)" $(($(wc -l < refs) + 1)) "frames of r2"
+	assert_kept r2 r1.ts "$(wc -l < got)"
+	assert_eq "$(audio r2.ts)" "$(audio r1.ts)" "sound of r2"
+}
+
+run_tests "$@"
