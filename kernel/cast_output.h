@@ -252,7 +252,7 @@ __noinline int ecs_cast_own(struct __sk_buff *skb, __u32 index)
 {
 	struct ecs_cast c = {.skb = skb, .work = ecs_cast_scratch()};
 	const struct ecs_receiver *to = bpf_map_lookup_elem(&ecs_receivers, &index);
-	__u8 flags = to ? to->flags : 0;
+	__u8 flags = to ? to->flags & ECS_RECEIVER_REWRITES : 0;
 
 	if (!c.work)
 		return 0;

@@ -31,6 +31,7 @@ static __always_inline void cast_hold(struct ecs_ts_work *work, const struct ecs
 {
 	work->frame.held = to->ifindex;
 	work->frame.held_count = count;
+	work->frame.held_host = (to->flags & ECS_RECEIVER_HOST) != 0;
 }
 
 static __noinline void cast_drop(struct __sk_buff *skb, enum ecs_drop reason)
@@ -68,6 +69,20 @@ static __always_inline int cast_clone(struct __sk_buff *skb, const struct ecs_po
 	return 1;
 }
 
+/* Up the uplink's own stack: the mark tells from_uplink that the frame is done. */
+static __always_inline int cast_clone_host(struct __sk_buff *skb, __u32 ifindex)
+{
+	__u32 mark = skb->mark;
+	long ret;
+
+	skb->mark = ECS_MARK_TO_HOST;
+	ret = bpf_clone_redirect(skb, ifindex, BPF_F_INGRESS);
+	skb->mark = mark;
+	if (ret)
+		cast_drop(skb, ECS_DROP_OUTPUT);
+	return !ret;
+}
+
 /**
  * ecs_cast_flush - who is held gets a clone
  *
@@ -79,6 +94,7 @@ __noinline int ecs_cast_flush(struct __sk_buff *skb)
 	struct ecs_receiver_count *count;
 	const struct ecs_port *out;
 	__u32 ifindex, index;
+	int sent;
 
 	if (!work || !work->frame.held)
 		return 0;
@@ -89,8 +105,12 @@ __noinline int ecs_cast_flush(struct __sk_buff *skb)
 	if (!count)
 		return 0;
 	out = ecs_port_find(ifindex);
+	if (out && out->role == ECS_ROLE_UPLINK && work->frame.held_host)
+		sent = cast_clone_host(skb, ifindex);
+	else
+		sent = out && cast_clone(skb, out, ifindex);
 	/* No port: it is leaving, and its place goes next. */
-	if (!out || !cast_clone(skb, out, ifindex)) {
+	if (!sent) {
 		count->refused++;
 		return 0;
 	}
@@ -117,7 +137,7 @@ __noinline int ecs_cast_last(struct __sk_buff *skb)
 	index = work->frame.held_count;
 	count = bpf_map_lookup_elem(&ecs_receiver_counts, &index);
 	out = ecs_port_find(work->frame.held);
-	if (!count || !out || (out->flags & ECS_PORT_DOWN) ||
+	if (!count || !out || (out->flags & ECS_PORT_DOWN) || work->frame.held_host ||
 	    cast_fits(skb, out, work->frame.held)) {
 		ecs_cast_flush(skb);
 		return 0;

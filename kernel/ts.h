@@ -97,6 +97,7 @@ struct ecs_ts_frame {
 	__u16 plan;		  /* index in ecs_cast_plans */
 	__u32 held;		  /* ifindex of who the frame is for as it is now; 0 = nobody */
 	__u32 held_count;	  /* its index in ecs_receiver_counts */
+	__u8 held_host;		  /* it is the host */
 	struct ecs_policy policy; /* of the group */
 	__u64 now_ns;		  /* when it came; as bpf_ktime_get_coarse_ns() tells */
 };

@@ -106,13 +106,15 @@ _Static_assert(sizeof(struct ecs_cast_plan) == 520, "map ABI");
 #define ECS_RECEIVER_MAC (1u << 0)
 #define ECS_RECEIVER_ADDR (1u << 1) /* of the stream's family */
 #define ECS_RECEIVER_PORT (1u << 2)
-#define ECS_RECEIVER_HOST (1u << 3) /* the host's own stack; of an uplink's link: its ingress */
+#define ECS_RECEIVER_REWRITES (ECS_RECEIVER_MAC | ECS_RECEIVER_ADDR | ECS_RECEIVER_PORT)
+#define ECS_RECEIVER_HOST (1u << 3)   /* the host's own stack; of an uplink's link: its ingress */
+#define ECS_RECEIVER_MEMBER (1u << 4) /* one of a network: not if it sends the stream itself */
 
 /* ecs_receivers: array, index (id * 2 + bank) * ECS_RECEIVERS_MAX + i. */
 struct ecs_receiver {
 	__u32 ifindex; /* 0 = empty */
 	__u16 number;  /* of its counters, its own as long as it lives */
-	__u8 flags;    /* ECS_RECEIVER_*: what of its copies is rewritten */
+	__u8 flags;    /* ECS_RECEIVER_* */
 	__u8 pad0;
 	__be16 port_be;
 	__u8 mac[6];

@@ -63,8 +63,8 @@ static long cast_member(__u32 i, void *ctx)
 	count = bpf_map_lookup_elem(&ecs_receiver_counts, &index);
 	if (!count)
 		return 0;
-	if (to->ifindex == c->skb->ifindex && !(to->flags & ECS_RECEIVER_HOST))
-		return 0; /* it sends the stream itself */
+	if ((to->flags & ECS_RECEIVER_MEMBER) && to->ifindex == c->skb->ifindex)
+		return 0;
 	if (!count->joined && (c->work->frame.policy.flags & ECS_POLICY_JOIN_NOW))
 		cast_join(c, count);
 	/* What was not looked into goes to all at once. */
@@ -73,7 +73,7 @@ static long cast_member(__u32 i, void *ctx)
 		return 0;
 	}
 	ecs_cast_flush(c->skb);
-	if (to->flags || c->work->frame.own)
+	if ((to->flags & ECS_RECEIVER_REWRITES) || c->work->frame.own)
 		ecs_cast_own(c->skb, place);
 	cast_hold(c->work, to, index);
 	if (c->work->frame.variant && c->work->made.joins)
