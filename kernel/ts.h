@@ -221,8 +221,8 @@ static __always_inline __u32 ts_time(const struct ecs_ts *ts, __u32 start)
 	if (start + 14 > ECS_TS_LEN || ecs_ts_be32(ts, from) >> 8 != 1 ||
 	    !(ecs_ts_byte(ts, from + 7) & 0x80))
 		return ts->work->frame.now_ns * 9 / 100000;
-	return (ecs_ts_byte(ts, from + 9) >> 1 & 7) << 30 | ecs_ts_be16(ts, from + 10) >> 1 << 15 |
-	       ecs_ts_be16(ts, from + 12) >> 1;
+	return (__u32)(ecs_ts_byte(ts, from + 9) >> 1 & 7) << 30 |
+	       ecs_ts_be16(ts, from + 10) >> 1 << 15 | ecs_ts_be16(ts, from + 12) >> 1;
 }
 
 static __always_inline void ts_begin(struct ecs_ts *ts, struct ecs_cast_video *video, int random)
