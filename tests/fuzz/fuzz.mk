@@ -3,31 +3,39 @@
 #
 #   make fuzz FUZZ_RUNS=1000000
 #
-# New inputs that reach new code are kept in the build folder, crashes too.
+# scripts/check runs each program in fuzz_programs briefly. Inputs to begin with are in corpus/NAME,
+# or made with the program in made/NAME; words are in NAME.dict. New inputs that reach new code are
+# kept in the build folder, crashes too.
 FUZZ_RUNS = 100000
-fuzz_targets = script request
-fuzz_programs = tests/fuzz/fuzz_script tests/fuzz/fuzz_request
+fuzz_programs = \
+	tests/fuzz/fuzz_cast \
+	tests/fuzz/fuzz_request \
+	tests/fuzz/fuzz_script
 fuzz_flags = -std=gnu11 -g -O1 -fsanitize=fuzzer,address,undefined \
 	-fno-sanitize-recover=undefined -D_GNU_SOURCE
-fuzz_limits = -max_len=4096 -timeout=10 -rss_limit_mb=1024 -close_fd_mask=1
+fuzz_build = $(AM_V_CCLD)$(MKDIR_P) tests/fuzz && $(CLANG) $(fuzz_flags) $(AM_CPPFLAGS) -I. $(srcdir)/$@.c -o $@
 
-$(fuzz_programs): $(userspace_lib_libecs_a_SOURCES) tests/fuzz/fuzz_request.c tests/fuzz/fuzz_script.c
-	$(AM_V_CCLD)$(MKDIR_P) tests/fuzz && $(CLANG) $(fuzz_flags) $(AM_CPPFLAGS) $(JANSSON_CFLAGS) -I. \
-		$(srcdir)/$@.c $(addprefix $(srcdir)/,$(filter %.c,$(userspace_lib_libecs_a_SOURCES))) \
-		-o $@ $(JANSSON_LIBS)
+fuzz_lib = $(addprefix $(srcdir)/,$(filter %.c,$(userspace_lib_libecs_a_SOURCES)))
+tests/fuzz/fuzz_script tests/fuzz/fuzz_request: tests/fuzz/fuzz_request.c tests/fuzz/fuzz_script.c $(fuzz_lib)
+	$(fuzz_build) $(JANSSON_CFLAGS) $(fuzz_lib) $(JANSSON_LIBS)
+
+# Five datagrams of a real stream each.
+tests/fuzz/fuzz_cast: tests/fuzz/fuzz_cast.c $(wildcard $(srcdir)/kernel/*.h)
+	$(fuzz_build)
+	$(AM_V_GEN)$(MKDIR_P) tests/fuzz/made/cast && for name in h264 hevc mpeg2; do \
+		split -b 6580 -a 3 $(srcdir)/tests/data/$$name.ts tests/fuzz/made/cast/$$name-; \
+	done
 
 fuzz: $(fuzz_programs)
-	for target in $(fuzz_targets); do \
-		$(MKDIR_P) tests/fuzz/found/$$target && \
-		tests/fuzz/fuzz_$$target -runs=$(FUZZ_RUNS) $(fuzz_limits) \
-			-artifact_prefix=tests/fuzz/found/ -dict=$(srcdir)/tests/fuzz/$$target.dict \
-			tests/fuzz/found/$$target $(srcdir)/tests/fuzz/corpus/$$target || exit; \
-	done
-.PHONY: fuzz
+	$(srcdir)/tests/fuzz/run $(FUZZ_RUNS) $(fuzz_programs)
+list-fuzz:
+	@printf '%s\n' $(fuzz_programs)
+fuzz-programs: $(fuzz_programs)
+.PHONY: fuzz fuzz-programs list-fuzz
 
 clean-local: clean-fuzz
 clean-fuzz:
-	rm -rf tests/fuzz/found
+	rm -rf tests/fuzz/found tests/fuzz/made
 CLEANFILES += $(fuzz_programs)
 EXTRA_DIST += \
 	tests/fuzz/corpus/request/apply.json \
@@ -37,7 +45,9 @@ EXTRA_DIST += \
 	tests/fuzz/corpus/script/changes.conf \
 	tests/fuzz/corpus/script/everything.conf \
 	tests/fuzz/corpus/script/quotes.conf \
+	tests/fuzz/fuzz_cast.c \
 	tests/fuzz/fuzz_request.c \
 	tests/fuzz/fuzz_script.c \
 	tests/fuzz/request.dict \
+	tests/fuzz/run \
 	tests/fuzz/script.dict
