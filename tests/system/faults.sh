@@ -114,6 +114,7 @@ test_running_daemon_keeps_three_capabilities_and_does_its_work()
 		assert_eq "$(caps_of $SWITCH_PID $set)" c000001000 "$set" # bpf, perfmon, net_admin
 	done
 	assert_eq "$(caps_of $SWITCH_PID NoNewPrivs)" 1 "no new privileges"
+	assert_eq "$(caps_of $SWITCH_PID Seccomp)" 2 "mode of seccomp: a filter"
 	must ctl network set net uplink up0
 	must ctl network set net gateway 10.0.0.9/24
 	must ctl fdb add 02:00:00:00:00:99 vetha

@@ -21,6 +21,12 @@ tests_unit_test_plan_nat_SOURCES = tests/unit/test_plan_nat.c $(plan_sources)
 tests_unit_test_plan_nat_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS) $(JANSSON_CFLAGS)
 tests_unit_test_plan_nat_LDADD = userspace/lib/libecs.a $(CMOCKA_LIBS) $(JANSSON_LIBS)
 
+unit_tests += tests/unit/test_sandbox
+tests_unit_test_sandbox_SOURCES = tests/unit/test_sandbox.c tests/unit/unit.h \
+	userspace/daemon/sandbox.c
+tests_unit_test_sandbox_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS) $(JANSSON_CFLAGS) $(LIBSECCOMP_CFLAGS)
+tests_unit_test_sandbox_LDADD = userspace/lib/libecs.a $(CMOCKA_LIBS) $(JANSSON_LIBS) $(LIBSECCOMP_LIBS)
+
 unit_tests += tests/unit/test_cast
 tests_unit_test_cast_SOURCES = tests/unit/test_cast.c tests/unit/unit.h
 tests_unit_test_cast_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS) $(JANSSON_CFLAGS)

@@ -64,6 +64,8 @@ ecswitchd_SOURCES = \
 	userspace/daemon/reserve.c \
 	userspace/daemon/reserve.h \
 	userspace/daemon/running.c \
+	userspace/daemon/sandbox.c \
+	userspace/daemon/sandbox.h \
 	userspace/daemon/server.c \
 	userspace/daemon/server.h \
 	userspace/daemon/state.c \
@@ -72,9 +74,9 @@ ecswitchd_SOURCES = \
 	userspace/daemon/sysctl.h
 nodist_ecswitchd_SOURCES = kernel/ecswitch.skel.h
 ecswitchd_CFLAGS = $(AM_CFLAGS) $(LIBBPF_CFLAGS) $(LIBNL_CFLAGS) $(LIBMNL_CFLAGS) \
-	$(LIBSYSTEMD_CFLAGS) $(JANSSON_CFLAGS) $(LIBCAP_CFLAGS)
+	$(LIBSYSTEMD_CFLAGS) $(JANSSON_CFLAGS) $(LIBCAP_CFLAGS) $(LIBSECCOMP_CFLAGS)
 ecswitchd_LDADD = netlink/libecsnl.a userspace/lib/libecs.a $(LIBBPF_LIBS) $(LIBNL_LIBS) \
-	$(LIBMNL_LIBS) $(LIBSYSTEMD_LIBS) $(JANSSON_LIBS) $(LIBCAP_LIBS)
+	$(LIBMNL_LIBS) $(LIBSYSTEMD_LIBS) $(JANSSON_LIBS) $(LIBCAP_LIBS) $(LIBSECCOMP_LIBS)
 
 # BUILT_SOURCES helps `make all` only.
 userspace/daemon/ecswitchd-datapath.$(OBJEXT): kernel/ecswitch.skel.h

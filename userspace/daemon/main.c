@@ -19,6 +19,7 @@
 #include "events.h"
 #include "handle.h"
 #include "privileges.h"
+#include "sandbox.h"
 #include "server.h"
 #include "userspace/lib/log.h"
 #include "userspace/lib/rpc.h"
@@ -275,6 +276,10 @@ static int run(struct ecs_daemon *d, struct ecs_err *err)
 	r = ecs_server_open(d, err);
 	if (r == 0)
 		r = ecs_privileges_drop(err);
+#ifndef __SANITIZE_ADDRESS__ /* sanitizers need more system calls than a switch */
+	if (r == 0)
+		r = ecs_sandbox_enter(err);
+#endif
 	if (r < 0)
 		return r;
 	ecs_info("ecswitchd %s, instance %s: %zu ports", PACKAGE_VERSION, d->options.instance,
