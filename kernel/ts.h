@@ -58,9 +58,14 @@ struct ecs_ts_cursor {
 	__u32 index; /* of it */
 	__u32 from;  /* first byte of a search */
 	__u32 video; /* index of the video under search */
+	/* Of tables, see psi.h. */
+	__u32 slot;    /* of the section under work */
+	__u32 next;    /* byte of the packet */
+	__u32 end;     /* of what is to be gathered */
+	__u32 stop;    /* of a section's entries */
+	__u32 program; /* whose table it is */
+	__u32 same;    /* what the table knew already, by bits of indices */
 	__u32 crc;
-	__u32 end; /* of a section */
-	__u32 program;
 };
 
 /* What a policy makes of the datagram. */
@@ -305,11 +310,11 @@ static long ts_packet(__u32 i, void *ctx)
 	if (packet->kind & ECS_PID_VIDEO) {
 		ts->work->cursor.video = packet->kind & (ECS_CAST_VIDEOS - 1);
 		ts_video(ts, packet, start, adaptation >> 6 & 1);
-	} else if ((packet->flags & ECS_TS_START) && !(packet->byte3 & 0xc0)) {
+	} else if ((packet->flags & ECS_TS_PAYLOAD) && !(packet->byte3 & 0xc0)) {
 		if (pid == ECS_PID_PAT)
-			ecs_psi_pat(ts, start);
+			ecs_psi(ts, start, 0);
 		else if (packet->kind & ECS_PID_PMT)
-			ecs_psi_pmt(ts, start, packet->kind & (ECS_CAST_PROGRAMS - 1));
+			ecs_psi(ts, start, 1 + (packet->kind & (ECS_CAST_PROGRAMS - 1)));
 	}
 	return 0;
 }

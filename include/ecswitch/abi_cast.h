@@ -11,7 +11,7 @@
 #define ECS_CAST_STATES_MAX 64	/* of groups: twice as many, so that a change finds free ones */
 #define ECS_CAST_VIDEOS 4	/* video PIDs of one stream that are thinned */
 #define ECS_CAST_PROGRAMS 4	/* programs of one stream that are followed */
-#define ECS_CAST_PIDS 8		/* elementary streams of one program that are known */
+#define ECS_CAST_PIDS 32	/* elementary streams of one program that are known */
 #define ECS_CAST_PACKETS_MAX 64 /* TS packets of a datagram that is looked into */
 #define ECS_TS_LEN 188
 #define ECS_TS_PIDS 8192
@@ -19,6 +19,10 @@
 /* Of a datagram that is no whole number of TS packets: its bytes, and TS packets of a copy. */
 #define ECS_CAST_CUT_BYTES 10240
 #define ECS_CAST_CUT_MAX 32
+
+#define ECS_CAST_SECTIONS 8 /* of tables, gathered at once: the PAT, and each program's */
+#define ECS_SECTION_MAX 1024
+_Static_assert(1 + ECS_CAST_PROGRAMS <= ECS_CAST_SECTIONS, "one for each");
 
 /* ecs_streams: hash. Where a datagram came from and where it goes -> the cast. The source is an
  * ifindex, or a network's id with ECS_STREAM_NETWORK; IPv4 is in the first 4 bytes of dst. */
@@ -199,10 +203,20 @@ _Static_assert(sizeof(struct ecs_cast_video) == 24 + 0, "map ABI");
 struct ecs_cast_program {
 	__u32 crc; /* of its PMT, as received */
 	__u16 pmt_pid;
+	__u16 number;
 	__u16 pids; /* of those below that are used */
 	__u16 pid[ECS_CAST_PIDS];
+	__u16 pad;
 };
-_Static_assert(sizeof(struct ecs_cast_program) == 24, "map ABI");
+_Static_assert(sizeof(struct ecs_cast_program) == 76, "map ABI");
+
+/* A section of a table that is being gathered in ecs_cast_pids. */
+struct ecs_cast_section {
+	__u16 have; /* bytes */
+	__u8 cc;    /* of the last packet */
+	__u8 pad;
+};
+_Static_assert(sizeof(struct ecs_cast_section) == 4, "map ABI");
 
 /* ecs_cast_states: array, by id: what the stream itself has told. */
 struct ecs_cast_state {
@@ -219,8 +233,9 @@ struct ecs_cast_state {
 	__u16 largest; /* payload of a datagram */
 	__u8 synced;   /* where TS packets begin is known from the last datagram */
 	__u8 pad2[3];
+	struct ecs_cast_section section[ECS_CAST_SECTIONS];
 };
-_Static_assert(sizeof(struct ecs_cast_state) == 296, "map ABI");
+_Static_assert(sizeof(struct ecs_cast_state) == 536, "map ABI");
 
 /* ecs_cast_carries: array, by id. Datagrams that are no whole number of TS packets are one stream
  * of bytes: whole packets that did not fit into the last copy, and at most one that is not whole.
@@ -236,10 +251,11 @@ _Static_assert(sizeof(struct ecs_cast_carry) == 6016, "map ABI");
 #define ECS_PID_PMT 0x40      /* | index in ecs_cast_state.program */
 #define ECS_PID_STUFFING 0x80 /* null packets; in struct ecs_ts_packet alone */
 
-/* ecs_cast_pids: array, by id: what each PID carries, ECS_PID_*. */
+/* ecs_cast_pids: array, by id: what each PID carries, ECS_PID_*, and the tables that tell it. */
 struct ecs_cast_pids {
 	__u8 kind[ECS_TS_PIDS];
+	__u8 section[ECS_CAST_SECTIONS][ECS_SECTION_MAX];
 };
-_Static_assert(sizeof(struct ecs_cast_pids) == ECS_TS_PIDS, "map ABI");
+_Static_assert(sizeof(struct ecs_cast_pids) == 16384, "map ABI");
 
 #endif

@@ -41,3 +41,8 @@ unit_tests += tests/unit/test_cast_cut
 tests_unit_test_cast_cut_SOURCES = tests/unit/test_cast_cut.c tests/unit/ts_stream.h tests/unit/unit.h
 tests_unit_test_cast_cut_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS) $(JANSSON_CFLAGS)
 tests_unit_test_cast_cut_LDADD = $(CMOCKA_LIBS) $(JANSSON_LIBS)
+
+unit_tests += tests/unit/test_psi
+tests_unit_test_psi_SOURCES = tests/unit/test_psi.c tests/unit/ts_stream.h tests/unit/unit.h
+tests_unit_test_psi_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS) $(JANSSON_CFLAGS)
+tests_unit_test_psi_LDADD = $(CMOCKA_LIBS) $(JANSSON_LIBS)
