@@ -69,9 +69,9 @@ receiver() # NAME KEY
 }
 
 # All that was sent to a receiver is in its file; Ethernet, IP and UDP took 42 bytes each.
-recorded() # NS
+recorded() # NS [PORT]
 {
-	[ "$(stat -c %s "$WORK/$1.ts")" = "$(receiver "v$1" '.bytes - 42 * .packets')" ]
+	[ "$(stat -c %s "$WORK/$1.ts")" = "$(receiver "${2:-v$1}" '.bytes - 42 * .packets')" ]
 }
 
 # frames FILE SKIP: time stamp and checksum of each decoded picture, without those that ffmpeg

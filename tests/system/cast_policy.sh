@@ -87,4 +87,91 @@ test_changes_of_a_policy_damage_no_frame()
 	assert_eq "$(audio r2.ts)" "$(audio r1.ts)" "sound of r2"
 }
 
+# The ports of a network come and go; one that is named has its own policy.
+test_network_receives_at_all_its_ports()
+{
+	stream_new in.ts 6 -c:v libx264 -preset ultrafast -bf 2 -g 25
+	cast_world 2
+	assert ctl network add other
+	assert ctl match add w* network other
+	assert_fails ctl cast to tv vr1 network lan
+	assert ctl cast to tv network lan policy ref
+	assert ctl cast to tv network other
+	assert ctl cast to tv vr2 policy key
+	assert_match "$(ctl cast to tv network lan 2>&1)" "already"
+	assert_match "$(ctl network del lan 2>&1)" "cast off tv network lan"
+	assert_eq "$(ctl --json cast show tv | jq -c '[.receivers[] | [.port, .network, .policy, .state]]')" \
+		'[["vr1","lan","ref","joining"],[null,"other","all","waiting"],["vr2",null,"key","joining"]]'
+	ns_new late
+	veth_new late wlate
+	addr_add late eth0 30
+	wait_port wlate
+	assert_soon 5 same receiver wlate .state = '"joining"'
+	record r1
+	record r2
+	record late
+	play in.ts
+	assert_soon 5 recorded r1
+	assert_soon 5 recorded r2
+	assert_soon 5 recorded late wlate
+	frames late.ts default > all
+	assert_eq "$(wc -l < all)" 150 "frames of the whole stream"
+	assert_oracle r1 late noref
+	assert_oracle r2 late nokey
+	assert_eq "$(receiver wlate .sent.ref+.sent.key+.sent.nonref)" 150 "frames that are counted"
+	assert_eq "$(receiver vsrc .port)" "" "row of the sender"
+	assert ctl cast set tv network lan policy key
+	assert_eq "$(receiver vr1 .policy)" '"key"'
+	must ip link del wlate
+	assert_soon 5 same receiver wlate .state = ""
+	assert ctl save
+	assert grep -qx 'cast to tv network lan policy key' /etc/ecswitch/ecswitch.conf
+	assert ctl reload
+	assert ctl cast off tv network lan
+	assert_eq "$(ctl --json cast show tv | jq -c '[.receivers[].port]')" '[null,"vr2"]'
+}
+
+# record_host SOCAT-OPTIONS PORT
+record_host()
+{
+	start record-host @ socat -u "UDP4-RECV:$2,rcvbuf=16000000$1" "CREATE:$WORK/host.ts"
+	assert_soon 5 listens @ "$2"
+}
+
+# By the gateway if there is one, else by the uplink; a copy for one address finds the host's MAC.
+test_host_receives_by_its_gateway_or_its_uplink()
+{
+	stream_new in.ts 3 -c:v libx264 -preset ultrafast -bf 2 -g 25
+	cast_world 1
+	assert ctl cast to tv vr1
+	assert ctl cast to tv host policy ref
+	assert_eq "$(receiver host .state)" '"waiting"'
+	assert ctl network set lan gateway 10.0.0.1/24
+	assert_soon 5 same receiver host .state = '"joining"'
+	record r1
+	record_host ,ip-add-membership=239.1.1.1:ecs-lan 5000
+	play in.ts
+	assert_soon 5 recorded r1
+	assert_soon 5 recorded host host
+	assert_oracle host r1 noref
+	assert ctl network set lan gateway none
+	kill "$STARTED"
+	cp r1.ts first.ts
+
+	ns_new wire
+	veth_new wire up0
+	must ip addr add 10.0.0.1/24 dev up0
+	assert ctl network set lan uplink up0
+	assert ctl cast off tv host
+	assert ctl cast to tv host policy key to 10.0.0.1:6000
+	assert_soon 5 same receiver host .state = '"joining"'
+	record_host "" 6000
+	play in.ts
+	assert_soon 5 recorded host host
+	assert_oracle host first nokey
+	assert_eq "$(ctl --json cast show tv | jq -c '[.receivers[].port]')" '["vr1","host"]'
+	assert ctl cast off tv host
+	assert_eq "$(ctl --json cast show tv | jq -c '[.receivers[].port]')" '["vr1"]'
+}
+
 run_tests "$@"

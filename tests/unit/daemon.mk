@@ -8,6 +8,7 @@ plan_sources = \
 	userspace/daemon/desired_cast_groups.c \
 	userspace/daemon/desired_gateway.c \
 	userspace/daemon/desired_nat.c \
+	userspace/daemon/desired_receiver.c \
 	userspace/daemon/observed.c \
 	userspace/daemon/plan.c \
 	userspace/daemon/plan_cast.c \

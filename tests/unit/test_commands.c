@@ -69,6 +69,11 @@ static const struct {
 	{"cast to tv tap1 policy ref to 10.0.0.7:6000 mac 02:00:00:00:00:07", "cast.to",
 	 "{'name':'tv','port':'tap1','policy':'ref','to':'10.0.0.7:6000',"
 	 "'mac':'02:00:00:00:00:07'}"},
+	{"cast to tv network lan policy auto to 10.0.0.7 mac 02:00:00:00:00:07", "cast.to",
+	 "{'name':'tv','network':'lan','policy':'auto','to':'10.0.0.7',"
+	 "'mac':'02:00:00:00:00:07'}"},
+	{"cast to tv host", "cast.to", "{'name':'tv','host':true}"},
+	{"cast off tv network lan", "cast.off", "{'name':'tv','network':'lan'}"},
 	{"cast set tv tap1 policy key", "cast.set", "{'name':'tv','port':'tap1','policy':'key'}"},
 	{"cast off tv tap1", "cast.off", "{'name':'tv','port':'tap1'}"},
 	{"cast del tv", "cast.del", "{'name':'tv'}"},

@@ -22,6 +22,12 @@
 int ecs_desired_make(const struct ecs_config *config, const struct ecs_observed *observed,
 		     const struct ecs_state *have, struct ecs_state *want);
 
+/** ecs_desired_is_member - whether @port gets a copy by the @receiver that is its network. */
+bool ecs_desired_is_member(const struct ecs_config *config, const struct ecs_state *state,
+			   const struct ecs_config_cast *cast,
+			   const struct ecs_config_receiver *receiver,
+			   const struct ecs_state_port *port);
+
 /** ecs_gateway_names - the names that a network's pair has. */
 void ecs_gateway_names(struct ecs_state_gateway *gateway, const char *network);
 /** ecs_gateway_take - remember the two links. */

@@ -66,57 +66,6 @@ static void make_key(struct ecs_desired *c, const struct ecs_config_cast *from,
 	}
 }
 
-static bool number_is_taken(const struct ecs_state_cast *cast, uint16_t number)
-{
-	for (size_t i = 0; cast && i < cast->receiver_count; i++)
-		if (cast->receivers[i].record.number == number)
-			return true;
-	return false;
-}
-
-static uint16_t new_number(const struct ecs_state_cast *cast, const struct ecs_state_cast *old)
-{
-	uint16_t number = 0;
-
-	while (number < ECS_RECEIVERS_MAX - 1 &&
-	       (number_is_taken(cast, number) || number_is_taken(old, number)))
-		number++;
-	if (!number_is_taken(cast, number) && !number_is_taken(old, number))
-		return number;
-	for (number = 0; number_is_taken(cast, number);)
-		number++; /* of one that leaves in this change */
-	return number;
-}
-
-static void make_receiver(struct ecs_desired *c, const struct ecs_config_receiver *from,
-			  struct ecs_state_cast *cast, const struct ecs_state_cast *old)
-{
-	const struct ecs_state_port *port = ecs_state_port_by_name(c->want, from->ifname);
-	const struct ecs_state_receiver *was =
-		old ? ecs_state_cast_receiver(old, from->ifname) : NULL;
-	struct ecs_state_receiver *to = &cast->receivers[cast->receiver_count];
-
-	memcpy(to->name, from->ifname, sizeof(to->name));
-	to->policy = from->policy;
-	to->ifindex = to->record.ifindex = port ? port->ifindex : 0;
-	to->record.number = was ? was->record.number : new_number(cast, old);
-	if (from->has_to) {
-		to->record.flags |= ECS_RECEIVER_ADDR;
-		memcpy(to->record.addr, from->to.addr, sizeof(from->to.addr));
-		if (from->to.port) {
-			uint8_t bytes[2] = {from->to.port >> 8, from->to.port & 0xff};
-
-			to->record.flags |= ECS_RECEIVER_PORT;
-			memcpy(&to->record.port_be, bytes, sizeof(bytes));
-		}
-	}
-	if (from->has_mac) {
-		to->record.flags |= ECS_RECEIVER_MAC;
-		memcpy(to->record.mac, from->mac, sizeof(from->mac));
-	}
-	cast->receiver_count++;
-}
-
 static void make_cast(struct ecs_desired *c, const struct ecs_config_cast *from,
 		      struct ecs_state_cast *cast)
 {
@@ -125,16 +74,7 @@ static void make_cast(struct ecs_desired *c, const struct ecs_config_cast *from,
 	memcpy(cast->name, from->name, sizeof(cast->name));
 	cast->id = old ? old->id : new_id(c);
 	make_key(c, from, cast);
-	/* Those that stay keep their numbers, so they come first. */
-	for (int pass = 0; pass < 2; pass++) {
-		for (size_t i = 0; i < c->config->receivers_len; i++) {
-			const struct ecs_config_receiver *to = &c->config->receivers[i];
-			bool is_new = !old || !ecs_state_cast_receiver(old, to->ifname);
-
-			if (!strcmp(to->cast, from->name) && is_new == (pass == 1))
-				make_receiver(c, to, cast, old);
-		}
-	}
+	ecs_desired_receivers(c, from, cast, old);
 	ecs_desired_cast_groups(cast, old);
 }
 

@@ -32,6 +32,10 @@ void ecs_desired_gateways(struct ecs_desired *c);
 /** ecs_desired_casts - casts, their receivers and the ports at which they begin. */
 void ecs_desired_casts(struct ecs_desired *c);
 
+/** ecs_desired_receivers - a cast's receivers, those of networks and the host among them. */
+void ecs_desired_receivers(struct ecs_desired *c, const struct ecs_config_cast *from,
+			   struct ecs_state_cast *cast, const struct ecs_state_cast *old);
+
 /** ecs_desired_cast_groups - which of a cast's receivers share a group, and where its state is. */
 void ecs_desired_cast_groups(struct ecs_state_cast *cast, const struct ecs_state_cast *old);
 

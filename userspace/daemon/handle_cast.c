@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include <ecswitch/cleanup.h>
+#include "desired.h"
 #include "userspace/lib/policy.h"
 
 static const char *const frames[] = {"key", "ref", "nonref"};
@@ -35,17 +36,22 @@ static json_t *frame_counts(const __u64 counts[], const __u64 base[])
 	return object;
 }
 
-static const char *receiver_state(const struct ecs_state_receiver *to,
+/* A port of a network that is none of its receivers found no room. */
+static const char *receiver_state(const struct ecs_config_receiver *from, const char *name,
+				  const struct ecs_state_receiver *to,
 				  const struct ecs_receiver_count *count)
 {
+	if (!to && name && from->network[0])
+		return "full";
 	return !to || !to->ifindex ? "waiting" : count->joined ? "up" : "joining";
 }
 
+/* One receiver; of a network one port of it, or NULL if it has none. */
 static json_t *receiver_row(struct ecs_daemon *d, const struct ecs_state_cast *cast,
-			    const struct ecs_config_receiver *from)
+			    const struct ecs_config_receiver *from, const char *name)
 {
 	const struct ecs_state_receiver *to =
-		cast ? ecs_state_cast_receiver(cast, from->ifname) : NULL;
+		cast && name ? ecs_state_cast_receiver(cast, name) : NULL;
 	struct ecs_cast_group_state group = {};
 	struct ecs_receiver_count count = {};
 	char policy[ECS_POLICY_TEXT_MAX];
@@ -60,13 +66,50 @@ static json_t *receiver_row(struct ecs_daemon *d, const struct ecs_state_cast *c
 		memset(count.base_dropped, 0, sizeof(count.base_dropped));
 	}
 	return json_pack(
-		"{s:s, s:s, s:n, s:s, s:I, s:I, s:I, s:o, s:o, s:I}", "port", from->ifname,
+		"{s:s?, s:s?, s:s, s:n, s:s, s:I, s:I, s:I, s:o, s:o, s:I}", "port",
+		from->host ? "host" : name, "network", from->network[0] ? from->network : NULL,
 		"policy", ecs_policy_format(&from->policy, policy), "step", "state",
-		receiver_state(to, &count), "packets", (json_int_t)count.packets, "bytes",
-		(json_int_t)count.bytes, "refused", (json_int_t)count.refused, "sent",
+		receiver_state(from, name, to, &count), "packets", (json_int_t)count.packets,
+		"bytes", (json_int_t)count.bytes, "refused", (json_int_t)count.refused, "sent",
 		frame_counts(group.sent, count.base_sent), "dropped",
 		frame_counts(group.dropped, count.base_dropped), "unclassified",
 		(json_int_t)(group.sent[ECS_FRAME_UNKNOWN] - count.base_sent[ECS_FRAME_UNKNOWN]));
+}
+
+static void member_rows(struct ecs_daemon *d, const struct ecs_config_cast *cast,
+			const struct ecs_state_cast *state, const struct ecs_config_receiver *from,
+			json_t *list)
+{
+	size_t before = json_array_size(list);
+
+	for (size_t i = 0; i < d->have.port_count; i++) {
+		const struct ecs_state_port *port = &d->have.ports[i];
+
+		if (ecs_desired_is_member(d->config, &d->have, cast, from, port))
+			json_array_append_new(list, receiver_row(d, state, from, port->port.name));
+	}
+	if (json_array_size(list) == before)
+		json_array_append_new(list, receiver_row(d, state, from, NULL));
+}
+
+static json_t *receiver_rows(struct ecs_daemon *d, const struct ecs_config_cast *cast,
+			     const struct ecs_state_cast *state)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < d->config->receivers_len; i++) {
+		const struct ecs_config_receiver *from = &d->config->receivers[i];
+
+		if (strcmp(from->cast, cast->name))
+			continue;
+		if (from->network[0])
+			member_rows(d, cast, state, from, list);
+		else
+			json_array_append_new(
+				list, receiver_row(d, state, from,
+						   from->host ? ECS_HOST_NAME : from->ifname));
+	}
+	return list;
 }
 
 static json_t *cast_row(struct ecs_daemon *d, const struct ecs_config_cast *from, bool full)
@@ -74,27 +117,18 @@ static json_t *cast_row(struct ecs_daemon *d, const struct ecs_config_cast *from
 	const struct ecs_state_cast *cast = ecs_state_cast_by_name(&d->have, from->name);
 	struct ecs_cast_state state = {};
 	char dst[INET6_ADDRSTRLEN] = "";
-	json_t *row, *list = json_array();
+	json_t *row, *list = receiver_rows(d, from, cast);
 	const struct ecs_cast_video *video = &state.video[0];
-	size_t receivers = 0;
 
 	if (cast)
 		ecs_datapath_cast_state(d->dp, cast->id, &state);
 	inet_ntop(from->family, from->dst, dst, sizeof(dst));
-	for (size_t i = 0; i < d->config->receivers_len; i++) {
-		if (strcmp(d->config->receivers[i].cast, from->name))
-			continue;
-		receivers++;
-		if (full)
-			json_array_append_new(list,
-					      receiver_row(d, cast, &d->config->receivers[i]));
-	}
 	row = json_pack("{s:s, s:s, s:s, s:i, s:s, s:s?, s:o, s:o, s:i}", "name", from->name,
 			"from", from->from[0] ? from->from : from->network, "dst", dst, "port",
 			from->port, "state", cast && cast->live ? "up" : "waiting", "codec",
 			codec_text(video->codec), "video_pid",
 			video->codec ? json_integer(video->pid) : json_null(), "frames_in",
-			frame_counts(state.frames, NULL), "receivers", (int)receivers);
+			frame_counts(state.frames, NULL), "receivers", (int)json_array_size(list));
 	if (!full) {
 		json_decref(list);
 		return row;

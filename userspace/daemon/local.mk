@@ -24,6 +24,7 @@ ecswitchd_SOURCES = \
 	userspace/daemon/desired_cast_groups.c \
 	userspace/daemon/desired_gateway.c \
 	userspace/daemon/desired_nat.c \
+	userspace/daemon/desired_receiver.c \
 	userspace/daemon/desired_priv.h \
 	userspace/daemon/detach.c \
 	userspace/daemon/dispatch.c \

@@ -168,6 +168,11 @@
 		.name = "src", .type = ECS_TYPE_ADDR, .keyword = "src", .meta = "ADDR",            \
 		.optional = true                                                                   \
 	}
+#define K_HOST_OPT                                                                                 \
+	{                                                                                          \
+		.name = "host", .type = ECS_TYPE_FLAG, .keyword = "host", .optional = true         \
+	}
+#define K_RECEIVER P_IF_OPT("port"), K_NETWORK_OPT, K_HOST_OPT
 #define K_ORIGINAL_OPT                                                                             \
 	{                                                                                          \
 		.name = "original", .type = ECS_TYPE_CHOICE, .keyword = "original",                \
@@ -249,11 +254,12 @@ const struct ecs_command ecs_commands[] = {
 	{"cast add", "cast.add", CONFIG,
 	 "take a video stream that a port, or a network, receives, for copies of it",
 	 {P_NAME, K_FROM_OPT, K_NETWORK_OPT, K_DST, K_UDP_PORT, K_SRC_OPT, K_ORIGINAL_OPT}},
-	{"cast to", "cast.to", CONFIG, "send a port a copy of the stream, thinned by a policy",
-	 {P_NAME, P_IF("port"), K_POLICY_OPT, K_TO_OPT, K_MAC_OPT}},
+	{"cast to", "cast.to", CONFIG,
+	 "send a port, the ports of a network or the host a copy of the stream, thinned by a policy",
+	 {P_NAME, K_RECEIVER, K_POLICY_OPT, K_TO_OPT, K_MAC_OPT}},
 	{"cast set", "cast.set", CONFIG, "change a receiver's policy from the next frame on",
-	 {P_NAME, P_IF("port"), K_POLICY}},
-	{"cast off", "cast.off", CONFIG, "end a receiver's copy", {P_NAME, P_IF("port")}},
+	 {P_NAME, K_RECEIVER, K_POLICY}},
+	{"cast off", "cast.off", CONFIG, "end a receiver's copy", {P_NAME, K_RECEIVER}},
 	{"cast del", "cast.del", CONFIG, "end a cast", {P_NAME}},
 
 	{"stats", "stats", READ, "show what each port received and sent", {P_IF_OPT("port")}},

@@ -67,9 +67,12 @@ struct ecs_config_cast {
 	bool keep; /* the original goes its normal way, too */
 };
 
+/* Of a cast: one port, all of a network, or the host. */
 struct ecs_config_receiver {
 	char cast[ECS_NAME_MAX];
-	char ifname[ECS_IFNAME_MAX];
+	char ifname[ECS_IFNAME_MAX]; /* or */
+	char network[ECS_NAME_MAX];  /* or */
+	bool host;
 	struct ecs_policy policy;
 	bool has_to, has_mac;
 	struct ecs_target to;

@@ -109,6 +109,19 @@ ecs_config_fn ecs_config_forward_add, ecs_config_forward_del;
 ecs_config_fn ecs_config_cast_add, ecs_config_cast_del;
 ecs_config_fn ecs_config_cast_to, ecs_config_cast_set, ecs_config_cast_off;
 
+/** ecs_config_cast - look up by name. Return: borrowed or NULL. */
+const struct ecs_config_cast *ecs_config_cast(const struct ecs_config *config, const char *name);
+
+/** ecs_config_cast_unknown - note that there is no such cast. Return: -ENOENT. */
+int ecs_config_cast_unknown(const char *name, struct ecs_err *err);
+
+/** ecs_config_receiver_of - the first receiver that is a network. Return: borrowed or NULL. */
+const struct ecs_config_receiver *ecs_config_receiver_of(const struct ecs_config *config,
+							 const char *network);
+
+/** ecs_config_receiver_dump - add the command that makes a receiver. Return: 0; not 0. */
+int ecs_config_receiver_dump(json_t *commands, const struct ecs_config_receiver *receiver);
+
 /** ecs_config_cast_of - the first cast that takes its stream from a network. Return: borrowed or
  * NULL. */
 const struct ecs_config_cast *ecs_config_cast_of(const struct ecs_config *config,

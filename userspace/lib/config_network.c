@@ -163,12 +163,17 @@ static int check_unused(const struct ecs_config *config, const char *name, struc
 {
 	const struct ecs_config_forward *forward = ecs_config_forward_of(config, name);
 	const struct ecs_config_cast *cast = ecs_config_cast_of(config, name);
+	const struct ecs_config_receiver *receiver = ecs_config_receiver_of(config, name);
 	size_t users = 0;
 	char first[160] = "";
 
 	if (cast)
 		return ecs_fail(err, -EBUSY, "network %s has the cast %s; first: cast del %s", name,
 				cast->name, cast->name);
+	if (receiver)
+		return ecs_fail(err, -EBUSY,
+				"network %s receives the cast %s; first: cast off %s network %s",
+				name, receiver->cast, receiver->cast, name);
 	if (forward) {
 		char ports[ECS_PORTS_TEXT_MAX];
 
