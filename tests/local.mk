@@ -14,6 +14,7 @@ include tests/vm/vm.mk
 include tests/bench/bench.mk
 
 test_tools = \
+	tests/lib/castsink \
 	tests/lib/counted \
 	tests/lib/countprog \
 	tests/lib/frame \
@@ -23,6 +24,7 @@ test_tools = \
 	tests/lib/taphost \
 	tests/lib/vlanend
 tests_lib_counted_SOURCES = tests/lib/counted.c tests/lib/netns.h
+tests_lib_castsink_SOURCES = tests/lib/castsink.c
 tests_lib_countprog_SOURCES = tests/lib/countprog.c tests/lib/netns.h
 tests_lib_countprog_CFLAGS = $(AM_CFLAGS) $(LIBBPF_CFLAGS)
 tests_lib_countprog_LDADD = $(LIBBPF_LIBS)

@@ -4,9 +4,9 @@
  *
  *	tsload FILE ADDR PORT SECONDS RATE
  *
- * RATE datagrams a second, in bursts: a receiver that is as fast loses none. Prints the datagrams
- * sent, and the nanoseconds that it took by the clock and of this process's CPU time. What a veth
- * carries on in the sender's context is in that CPU time.
+ * RATE datagrams a second, in bursts: a receiver that is as fast loses none. With SECONDS 0 it
+ * plays the file once. Prints the datagrams sent, and the nanoseconds that it took by the clock and
+ *of this process's CPU time. What a veth carries on in the sender's context is in that CPU time.
  */
 #include <config.h>
 
@@ -68,38 +68,39 @@ static int udp_socket(const char *addr, const char *port)
 	return fd;
 }
 
-static void send_burst(int fd, const struct file *file, uint64_t sent)
+static uint64_t send_burst(int fd, const struct file *file, uint64_t sent, uint64_t left)
 {
 	struct mmsghdr batch[BURST] = {};
 	struct iovec iov[BURST];
-	int done = 0, n;
+	int done = 0, count = left < BURST ? (int)left : BURST, n;
 
-	for (int i = 0; i < BURST; i++) {
+	for (int i = 0; i < count; i++) {
 		iov[i].iov_base = file->data + (sent + (uint64_t)i) % file->datagrams * DATAGRAM;
 		iov[i].iov_len = DATAGRAM;
 		batch[i].msg_hdr.msg_iov = &iov[i];
 		batch[i].msg_hdr.msg_iovlen = 1;
 	}
-	while (done < BURST) {
-		n = sendmmsg(fd, &batch[done], (unsigned int)(BURST - done), 0);
+	while (done < count) {
+		n = sendmmsg(fd, &batch[done], (unsigned int)(count - done), 0);
 		if (n < 0)
 			err(1, "sendmmsg");
 		done += n;
 	}
+	return (uint64_t)count;
 }
 
 static uint64_t play(int fd, const struct file *file, uint64_t start, double seconds, double rate)
 {
-	uint64_t count = (uint64_t)(seconds * rate), sent = 0;
+	uint64_t count = seconds > 0 ? (uint64_t)(seconds * rate) : file->datagrams, sent = 0;
 
-	for (; sent < count; sent += BURST) {
+	while (sent < count) {
 		uint64_t due = start + (uint64_t)((double)sent / rate * 1e9);
 		struct timespec at = {.tv_sec = (time_t)(due / 1000000000),
 				      .tv_nsec = (long)(due % 1000000000)};
 
 		while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &at, NULL) == EINTR)
 			;
-		send_burst(fd, file, sent);
+		sent += send_burst(fd, file, sent, count - sent);
 	}
 	return sent;
 }
