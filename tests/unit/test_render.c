@@ -55,6 +55,27 @@ static void null_and_missing_values_are_a_dash(void **state)
 		       "lan  -      -    -       -        -   -      -             3 -\n");
 }
 
+static void receivers_of_a_cast_are_a_table_below_it(void **state)
+{
+	assert_renders(
+		"cast.show",
+		"{'name':'tv','codec':'h264','frames_in':{'key':2,'ref':0,'nonref':22},"
+		"'receivers':[{'port':'p1','policy':'ref','state':'up','packets':39,"
+		"'sent':{'key':2,'nonref':0},'dropped':{'key':0,'ref':0}}],"
+		"'passed':[{'reason':'gso','packets':7}]}",
+		"name:      tv\n"
+		"codec:     h264\n"
+		"frames_in: 2 key, 22 nonref\n"
+		"\n"
+		"RECEIVERS\n"
+		"PORT NETWORK POLICY STEP STATE PACKETS BYTES REFUSED SENT  DROPPED UNCLASSIFIED\n"
+		"p1   -       ref    -    up         39 -     -       2 key 0       -\n"
+		"\n"
+		"PASSED\n"
+		"REASON PACKETS\n"
+		"gso          7\n");
+}
+
 static void long_values_are_whole(void **state)
 {
 	char result[4200], value[2001];
@@ -183,6 +204,7 @@ int main(void)
 		cmocka_unit_test(a_list_is_a_table_in_the_order_of_the_protocol),
 		cmocka_unit_test(numbers_stand_to_the_right),
 		cmocka_unit_test(null_and_missing_values_are_a_dash),
+		cmocka_unit_test(receivers_of_a_cast_are_a_table_below_it),
 		cmocka_unit_test(long_values_are_whole),
 		cmocka_unit_test(drops_without_packets_are_left_out),
 		cmocka_unit_test(an_empty_list_says_so),

@@ -42,6 +42,11 @@ static const struct layout layouts[] = {
 	{"cast.list",
 	 "no casts",
 	 {"name", "from", "dst", "port", "state", "codec", "video_pid", "frames_in", "receivers"}},
+	{"cast.receivers",
+	 "nobody",
+	 {"port", "network", "policy", "step", "state", "packets", "bytes", "refused", "sent",
+	  "dropped", "unclassified"}},
+	{"cast.passed", "nothing", {"reason", "packets"}},
 	{"nat.flows",
 	 "no flows",
 	 {"proto", "network", "inside", "outside", "remote", "kind", "state", "age_s", "idle_s",
@@ -72,10 +77,35 @@ static const struct layout *find_layout(const char *method)
 	return NULL;
 }
 
+/* Counts by kind, those that counted: "2 key, 26 ref"; NULL if it is something else. */
+static char *counts_text(const json_t *value)
+{
+	char *text = NULL, *more;
+	const char *key;
+	json_t *count;
+
+	if (!json_object_size(value))
+		return NULL;
+	json_object_foreach ((json_t *)value, key, count) {
+		if (!json_is_integer(count)) {
+			free(text);
+			return NULL;
+		}
+		if (!json_integer_value(count))
+			continue;
+		if (asprintf(&more, "%s%s%" JSON_INTEGER_FORMAT " %s", text ? text : "",
+			     text ? ", " : "", json_integer_value(count), key) < 0)
+			more = NULL;
+		free(text);
+		text = more;
+	}
+	return text ? text : strdup("0");
+}
+
 /* One value as text for a cell; malloc'd. */
 static char *value_text(const json_t *value)
 {
-	char number[32];
+	char number[32], *counts;
 
 	if (!value || json_is_null(value))
 		return strdup("-");
@@ -86,6 +116,9 @@ static char *value_text(const json_t *value)
 	}
 	if (json_is_boolean(value))
 		return strdup(json_is_true(value) ? "yes" : "no");
+	counts = counts_text(value);
+	if (counts)
+		return counts;
 	if (!json_is_integer(value))
 		return json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
 	snprintf(number, sizeof(number), "%" JSON_INTEGER_FORMAT, json_integer_value(value));
@@ -256,6 +289,29 @@ static int print_nat(FILE *out, const json_t *networks)
 	return rc;
 }
 
+/* What the cast is, and below it what became of it. */
+static int print_cast(FILE *out, const json_t *cast)
+{
+	static const char *const lists[] = {"receivers", "passed"};
+	json_t *head = json_copy((json_t *)cast);
+	int rc = 0;
+
+	for (size_t i = 0; i < ECS_ARRAY_SIZE(lists); i++)
+		json_object_del(head, lists[i]);
+	print_object(out, head);
+	json_decref(head);
+	for (size_t i = 0; i < ECS_ARRAY_SIZE(lists) && rc == 0; i++) {
+		const json_t *rows = json_object_get(cast, lists[i]);
+		ECS_FREE char *heading = header_text(lists[i]);
+
+		if (!json_array_size(rows))
+			continue;
+		fprintf(out, "\n%s\n", heading ? heading : lists[i]);
+		rc = print_table(out, find_layout(i ? "cast.passed" : "cast.receivers"), rows);
+	}
+	return rc;
+}
+
 int ecs_render(FILE *out, const char *method, const json_t *result)
 {
 	const struct layout *layout = find_layout(method);
@@ -268,6 +324,8 @@ int ecs_render(FILE *out, const char *method, const json_t *result)
 		return print_table(out, layout, result);
 	if (!strcmp(method, "show"))
 		return print_show(out, result);
+	if (!strcmp(method, "cast.show") && json_is_object(result))
+		return print_cast(out, result);
 	if (!strcmp(method, "metrics") && text)
 		fputs(text, out);
 	else if (!strcmp(method, "save") && path)
