@@ -28,7 +28,8 @@
 
 struct file {
 	uint8_t *data;
-	size_t datagrams;
+	size_t size;
+	size_t datagrams; /* the last one may be shorter */
 };
 
 static uint64_t now_ns(clockid_t clock)
@@ -51,7 +52,8 @@ static struct file load(const char *name)
 	file.data = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE | MAP_POPULATE, fd, 0);
 	if (file.data == MAP_FAILED)
 		err(1, "%s", name);
-	file.datagrams = (size_t)st.st_size / DATAGRAM;
+	file.size = (size_t)st.st_size;
+	file.datagrams = (file.size + DATAGRAM - 1) / DATAGRAM;
 	close(fd);
 	return file;
 }
@@ -75,8 +77,10 @@ static uint64_t send_burst(int fd, const struct file *file, uint64_t sent, uint6
 	int done = 0, count = left < BURST ? (int)left : BURST, n;
 
 	for (int i = 0; i < count; i++) {
-		iov[i].iov_base = file->data + (sent + (uint64_t)i) % file->datagrams * DATAGRAM;
-		iov[i].iov_len = DATAGRAM;
+		size_t at = (sent + (uint64_t)i) % file->datagrams * DATAGRAM;
+
+		iov[i].iov_base = file->data + at;
+		iov[i].iov_len = file->size - at < DATAGRAM ? file->size - at : DATAGRAM;
 		batch[i].msg_hdr.msg_iov = &iov[i];
 		batch[i].msg_hdr.msg_iovlen = 1;
 	}
