@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 #include <libmnl/libmnl.h>
 #include <linux/filter.h>
+#include <linux/netconf.h>
 #include <linux/pkt_sched.h>
 #include <linux/rtnetlink.h>
 #include <netlink/msg.h>
@@ -60,8 +61,8 @@ static int filter_install(int fd)
 static int subscribe(struct ecs_watch *watch, int rcvbuf_bytes)
 {
 	static const int groups[] = {
-		RTNLGRP_LINK,	    RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR,
-		RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_ROUTE,	 RTNLGRP_TC,
+		RTNLGRP_LINK,	    RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR,  RTNLGRP_IPV4_ROUTE,
+		RTNLGRP_IPV6_ROUTE, RTNLGRP_TC,		 RTNLGRP_IPV4_NETCONF, RTNLGRP_IPV6_NETCONF,
 	};
 	int ret, fd;
 
@@ -193,6 +194,28 @@ static void saw_tc(struct ecs_watch *watch, const struct nlmsghdr *nlh)
 		watch->ops->tc_lost((uint32_t)tc->tcm_ifindex, watch->ctx);
 }
 
+static void saw_netconf(struct ecs_watch *watch, const struct nlmsghdr *nlh)
+{
+	const struct netconfmsg *info = mnl_nlmsg_get_payload(nlh);
+	const struct nlattr *attr;
+	uint32_t forwarding = 1;
+	int32_t ifindex = 0;
+
+	if (mnl_nlmsg_get_payload_len(nlh) < sizeof(*info))
+		return;
+	mnl_attr_for_each(attr, nlh, sizeof(*info))
+	{
+		if (mnl_attr_get_payload_len(attr) < sizeof(uint32_t))
+			continue;
+		if (mnl_attr_get_type(attr) == NETCONFA_IFINDEX)
+			ifindex = (int32_t)mnl_attr_get_u32(attr);
+		else if (mnl_attr_get_type(attr) == NETCONFA_FORWARDING)
+			forwarding = mnl_attr_get_u32(attr);
+	}
+	if (ifindex > 0 && !forwarding)
+		watch->ops->forwarding_off((uint32_t)ifindex, info->ncm_family, watch->ctx);
+}
+
 static void saw(struct ecs_watch *watch, struct nlmsghdr *nlh)
 {
 	switch (nlh->nlmsg_type) {
@@ -207,6 +230,9 @@ static void saw(struct ecs_watch *watch, struct nlmsghdr *nlh)
 	case RTM_NEWROUTE:
 	case RTM_DELROUTE:
 		saw_route(watch, nlh);
+		break;
+	case RTM_NEWNETCONF:
+		saw_netconf(watch, nlh);
 		break;
 	default:
 		saw_tc(watch, nlh);

@@ -15,6 +15,8 @@ struct ecs_watch_ops {
 	void (*link_gone)(uint32_t ifindex, void *ctx);		      /* RTM_DELLINK */
 	void (*addr_changed)(void *ctx);			      /* RTM_NEWADDR, RTM_DELADDR */
 	void (*route_changed)(void *ctx); /* a route of the main table */
+	/* Somebody switched the forwarding of a link off, or of all. RTM_NEWNETCONF */
+	void (*forwarding_off)(uint32_t ifindex, int family, void *ctx);
 	/* A clsact, or a filter with our preference, was deleted or replaced by somebody else. */
 	void (*tc_lost)(uint32_t ifindex, void *ctx);
 	void (*overrun)(void *ctx); /* ENOBUFS: anything may have changed */

@@ -27,7 +27,15 @@
 #define DEADLINE_MS 5000
 #define SEEN_MAX 4096
 
-enum seen_what { SAW_LINK, SAW_GONE, SAW_ADDR, SAW_ROUTE, SAW_TC_LOST, SAW_OVERRUN };
+enum seen_what {
+	SAW_LINK,
+	SAW_GONE,
+	SAW_ADDR,
+	SAW_ROUTE,
+	SAW_TC_LOST,
+	SAW_FORWARDING,
+	SAW_OVERRUN
+};
 
 struct seen_event {
 	enum seen_what what;
@@ -76,6 +84,11 @@ static void on_route(void *ctx)
 	record(SAW_ROUTE, NULL, 0);
 }
 
+static void on_forwarding_off(uint32_t ifindex, int family, void *ctx)
+{
+	record(SAW_FORWARDING, NULL, ifindex);
+}
+
 static void on_tc_lost(uint32_t ifindex, void *ctx)
 {
 	record(SAW_TC_LOST, NULL, ifindex);
@@ -91,6 +104,7 @@ static const struct ecs_watch_ops watch_ops = {
 	.link_gone = on_gone,
 	.addr_changed = on_addr,
 	.route_changed = on_route,
+	.forwarding_off = on_forwarding_off,
 	.tc_lost = on_tc_lost,
 	.overrun = on_overrun,
 };

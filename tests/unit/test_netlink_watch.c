@@ -150,6 +150,24 @@ static void address_and_main_route_changes_come_once_per_dispatch(void **state)
 	assert_int_equal(count(SAW_ADDR, 0), 1);
 }
 
+static void forwarding_that_is_switched_off_is_told(void **state)
+{
+	uint32_t ifindex;
+
+	veth_pair();
+	ifindex = if_nametoindex("va");
+	run("sysctl -qw net.ipv4.conf.va.forwarding=1");
+	watch_open(0);
+	run("sysctl -qw net.ipv4.conf.vb.forwarding=1");
+	run("sysctl -qw net.ipv4.conf.va.forwarding=0");
+	wait_for(SAW_FORWARDING, ifindex, NULL);
+	assert_int_equal(count(SAW_FORWARDING, if_nametoindex("vb")), 0);
+	forget();
+	run("sysctl -qw net.ipv4.ip_forward=1");
+	run("sysctl -qw net.ipv4.ip_forward=0");
+	wait_for(SAW_FORWARDING, ifindex, NULL);
+}
+
 static void routes_of_other_tables_do_not_wake_the_reader(void **state)
 {
 	struct pollfd poller = {.events = POLLIN};
@@ -247,6 +265,7 @@ int main(void)
 		IN_WORLD(bridge_itself_is_announced),
 		IN_WORLD(recreation_under_the_same_index_is_gone_then_new),
 		IN_WORLD(address_and_main_route_changes_come_once_per_dispatch),
+		IN_WORLD(forwarding_that_is_switched_off_is_told),
 		IN_WORLD(routes_of_other_tables_do_not_wake_the_reader),
 		IN_WORLD(overrun_is_told_before_anything_else_and_only_once),
 		IN_WORLD(changes_after_an_overrun_are_told_again),

@@ -199,6 +199,30 @@ static void the_uplink_of_nat_is_only_the_way_out(void **state)
 	assert_int_equal(count(w, ECS_OP_PROMISC_ON), 0);
 }
 
+static void the_host_routes_for_the_gateway_of_a_nat_network_alone(void **state)
+{
+	struct world *w = *state;
+	const struct ecs_op *op;
+
+	gateway_new(w);
+	assert_int_equal(count(w, ECS_OP_GATEWAY_ROUTE), 0);
+	configure(w, "network del vms\nnetwork add vms uplink eth0 gateway 10.77.0.1/24 nat\n");
+	turn(w);
+	op = find(w, ECS_OP_GATEWAY_ROUTE, 0);
+	assert_int_equal(count(w, ECS_OP_GATEWAY_ROUTE), 1);
+	assert_int_equal(op->family, ECS_GATEWAY_IPV4);
+	assert_true(op->gateway.routes[ECS_GATEWAY_IPV4]);
+	turn(w);
+	assert_int_equal(count(w, ECS_OP_GATEWAY_ROUTE), 0);
+	w->have.gateways[1].routes[ECS_GATEWAY_IPV4] = false; /* as after a notification */
+	turn(w);
+	assert_int_equal(count(w, ECS_OP_GATEWAY_ROUTE), 1);
+	configure(w, "network del vms\nnetwork add vms gateway 10.77.0.1/24\n");
+	turn(w);
+	op = find(w, ECS_OP_GATEWAY_ROUTE, 0);
+	assert_false(op->gateway.routes[ECS_GATEWAY_IPV4]);
+}
+
 static void many_nat_networks_and_a_bridged_one_share_an_uplink(void **state)
 {
 	struct world *w = *state;
@@ -297,6 +321,7 @@ int main(void)
 		T(a_new_address_replaces_ours_and_no_other),
 		T(no_match_adopts_the_hosts_end),
 		T(the_uplink_of_nat_is_only_the_way_out),
+		T(the_host_routes_for_the_gateway_of_a_nat_network_alone),
 		T(many_nat_networks_and_a_bridged_one_share_an_uplink),
 		T(nat_moves_to_a_new_address_and_ends_the_old_flows),
 		T(nat_stays_at_its_address_while_that_is_there),

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <ecswitch/cleanup.h>
 #include "netlink/veth.h"
 #include "sysctl.h"
 
@@ -73,6 +74,23 @@ static int change_addr(const struct ecs_applier *a, const struct ecs_op *op, str
 	return r == -EADDRNOTAVAIL || r == -ENODEV ? 0 : r;
 }
 
+/* bpf_fib_lookup() routes for a link only if the kernel would. Without NAT the link is as any
+ * other again. */
+static int set_route(const struct ecs_op *op, struct ecs_err *err)
+{
+	const char *family = op->family == ECS_GATEWAY_IPV4 ? "ipv4" : "ipv6";
+	ECS_FREE char *usual = NULL;
+	char name[64];
+	int r;
+
+	snprintf(name, sizeof(name), "%s/conf/default/forwarding", family);
+	r = op->gateway.routes[op->family] ? 0 : ecs_sysctl_read(name, &usual);
+	snprintf(name, sizeof(name), "%s/conf/%s/forwarding", family, op->gateway.host);
+	if (r == 0)
+		r = ecs_sysctl_write(name, usual ? usual : "1");
+	return r < 0 ? ecs_fail(err, r, "cannot set net/%s: %s", name, strerror(-r)) : 0;
+}
+
 static int run(const struct ecs_applier *a, const struct ecs_op *op, struct ecs_err *err)
 {
 	switch (op->verb) {
@@ -83,6 +101,8 @@ static int run(const struct ecs_applier *a, const struct ecs_op *op, struct ecs_
 	case ECS_OP_ADDR_ADD:
 	case ECS_OP_ADDR_DEL:
 		return change_addr(a, op, err);
+	case ECS_OP_GATEWAY_ROUTE:
+		return set_route(op, err);
 	case ECS_OP_LINK_UP:
 		return ecs_link_set_up(a->nl, op->link, true, err);
 	default:

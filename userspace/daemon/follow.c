@@ -95,6 +95,22 @@ static void on_route(void *ctx)
 		ecs_reconcile_request(d);
 }
 
+/* Also said of each link that is new. */
+static void on_forwarding_off(uint32_t ifindex, int family, void *ctx)
+{
+	enum ecs_gateway_addr which = family == AF_INET ? ECS_GATEWAY_IPV4 : ECS_GATEWAY_IPV6;
+	struct ecs_daemon *d = ctx;
+
+	for (uint16_t id = 1; id <= ECS_NETWORKS_MAX; id++) {
+		struct ecs_state_gateway *gateway = &d->have.gateways[id];
+
+		if (gateway->host_ifindex != ifindex || !gateway->routes[which])
+			continue;
+		gateway->routes[which] = false;
+		ecs_reconcile_request(d);
+	}
+}
+
 /* Somebody took a filter or qdisc of a port: attach again, whatever it was. */
 static void on_tc_lost(uint32_t ifindex, void *ctx)
 {
@@ -137,6 +153,7 @@ static const struct ecs_watch_ops ops = {
 	.link_gone = on_link_gone,
 	.addr_changed = on_addr,
 	.route_changed = on_route,
+	.forwarding_off = on_forwarding_off,
 	.tc_lost = on_tc_lost,
 	.overrun = on_overrun,
 };

@@ -41,6 +41,7 @@ enum ecs_op_verb {
 	ECS_OP_GATEWAY_ADD,
 	ECS_OP_ADDR_DEL,
 	ECS_OP_ADDR_ADD,
+	ECS_OP_GATEWAY_ROUTE,
 	ECS_OP_LINK_UP,
 	ECS_OP_CLSACT_ADD,
 	ECS_OP_FILTER_SET,
@@ -66,6 +67,7 @@ struct ecs_op {
 	struct ecs_state_rule rule;	   /* NAT_RULE_* */
 	uint32_t link;			   /* LINK_UP, ADDR_*: whose; no port, so not ifindex */
 	struct ecs_prefix addr;		   /* ADDR_* */
+	enum ecs_gateway_addr family;	   /* GATEWAY_ROUTE; gateway.routes says what of it */
 	const struct ecs_state_cast *cast; /* CAST_*: of the wanted state, or of the present one */
 	const struct ecs_state_cast *old;  /* CAST_SET: what is there, or NULL */
 	int result;			   /* out of apply */

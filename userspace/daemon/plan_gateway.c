@@ -47,6 +47,26 @@ static void set_addr(struct ecs_plan_context *c, enum ecs_op_verb verb, uint16_t
 	op->addr = *addr;
 }
 
+/* Once for a link: what somebody changes later, netlink tells. */
+static void set_routes(struct ecs_plan_context *c, uint16_t id)
+{
+	const struct ecs_state_gateway *new = &c->want->gateways[id];
+	const struct ecs_state_gateway *old = &c->have->gateways[id];
+	bool fresh = old->host_ifindex != new->host_ifindex;
+
+	for (int i = 0; i < ECS_GATEWAY_ADDRS; i++) {
+		bool was = !fresh && old->routes[i];
+		struct ecs_op *op;
+
+		if (new->routes[i] == was && !(was && c->have->network_dirty[id]))
+			continue;
+		op = ecs_plan_add(c, ECS_OP_GATEWAY_ROUTE, NULL);
+		op->network = id;
+		op->gateway = *new;
+		op->family = (enum ecs_gateway_addr)i;
+	}
+}
+
 static void plan_gateway(struct ecs_plan_context *c, uint16_t id)
 {
 	const struct ecs_state_gateway *new = &c->want->gateways[id];
@@ -64,6 +84,7 @@ static void plan_gateway(struct ecs_plan_context *c, uint16_t id)
 		if (new->lacks[i])
 			set_addr(c, ECS_OP_ADDR_ADD, id, &new->addrs[i]);
 	}
+	set_routes(c, id);
 	if (new->host_down)
 		set_up(c, id, new->host_ifindex);
 	if (new->port_down)

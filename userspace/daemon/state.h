@@ -56,6 +56,7 @@ struct ecs_state_gateway {
 	uint8_t host_mac[6], port_mac[6]; /* tell it from a stranger's with the same number */
 	uint32_t mtu;			  /* to make it with, 0 = default */
 	struct ecs_prefix addrs[ECS_GATEWAY_ADDRS];
+	bool routes[ECS_GATEWAY_ADDRS]; /* NAT asks the host's routes for packets from it */
 	/* Of the wanted state only: what the links lack, as seen by desired.c. */
 	bool make;
 	bool host_down, port_down;
