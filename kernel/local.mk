@@ -10,6 +10,7 @@ bpf_sources = \
 	kernel/decide.h \
 	kernel/maps.h \
 	kernel/nat_answer.h \
+	kernel/nat_fast.h \
 	kernel/nat_flow.h \
 	kernel/nat_fragment.h \
 	kernel/nat_host.h \

@@ -43,7 +43,7 @@ struct nat_probe {
 	__u16 closed; /* a port that a closed flow still has */
 	__u16 found;
 	__s32 err;
-	__u64 now;
+	__u32 tick;
 };
 
 static __always_inline enum ecs_drop nat_refuse(const struct ecs_frame *pkt,
@@ -129,7 +129,7 @@ static long nat_probe_port(__u32 i, void *ctx)
 
 	probe->back.dport_be = bpf_htons(port);
 	there = nat_find(&probe->back);
-	if (there && nat_expired(&probe->back, there, probe->now)) {
+	if (there && nat_expired(&probe->back, there, (__u64)probe->tick << ECS_NAT_TICK_SHIFT)) {
 		nat_delete(&probe->back, there);
 		there = 0;
 	}
@@ -263,7 +263,7 @@ __noinline int ecs_nat_begin(struct __sk_buff *skb, const struct ecs_frame *pkt,
 		return reason;
 	probe.skb = skb;
 	probe.want = want;
-	probe.now = np->now;
+	probe.tick = np->tick;
 	probe.entry = bpf_map_lookup_elem(&ecs_nat_scratch, &zero);
 	if (!probe.entry)
 		return ECS_DROP_NAT_TABLE_FULL;

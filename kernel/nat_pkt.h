@@ -62,8 +62,6 @@ struct nat_pkt {
 	struct nat_macs macs; /* for the next link; set unless the neighbour code sends it */
 	__u32 tick;
 	__u64 now;
-	__u16 ttl_proto; /* as in memory */
-	__u16 check;
 	__be16 id_be;
 	__u16 frag;	/* host order: NAT_IP_OFFSET and NAT_IP_MF */
 	__u16 tot_len;	/* 0: longer than the field, only with GSO */
@@ -78,6 +76,7 @@ struct nat_pkt {
 	__u8 lost;     /* a later fragment whose first is not known */
 	__u8 pad;
 	__u32 slot; /* of the port that it came from */
+	__u32 pad1;
 };
 
 struct nat_run {
@@ -217,8 +216,6 @@ static __always_inline int nat_parse_ip(struct __sk_buff *skb, const struct ecs_
 	np->key.dst_be = ip->daddr;
 	np->key.proto = ip->protocol;
 	np->ttl = ip->ttl;
-	np->ttl_proto = *(__u16 *)&ip->ttl;
-	np->check = ip->check;
 	np->id_be = ip->id;
 	np->frag = bpf_ntohs(ip->frag_off) & (NAT_IP_OFFSET | NAT_IP_MF);
 	if (ip->protocol != IPPROTO_TCP && ip->protocol != IPPROTO_UDP &&

@@ -52,24 +52,29 @@ static __always_inline void nat_diffs(struct nat_diffs *diffs, const struct ecs_
 					  nat_diff(key->dport_be, flow->dport_be));
 }
 
+/* Of TCP, and of UDP that has a checksum. The kernel tells nobody whether it still owes the sum
+ * over the ports (CHECKSUM_PARTIAL), so both differences go by the helper. */
+static __always_inline long nat_write_check(struct __sk_buff *skb, __u32 l4, __u8 proto,
+					    const struct nat_diffs *diffs)
+{
+	int tcp = proto == IPPROTO_TCP;
+	__u32 at = l4 + (tcp ? offsetof(struct tcphdr, check) : offsetof(struct udphdr, check));
+	__u64 flags = tcp ? 0 : BPF_F_MARK_MANGLED_0;
+	long err = 0;
+
+	if (diffs->ports)
+		err = bpf_l4_csum_replace(skb, at, 0, diffs->ports, flags);
+	return err ?: bpf_l4_csum_replace(skb, at, 0, diffs->addrs, flags | BPF_F_PSEUDO_HDR);
+}
+
 /* The L4 checksum alone; the ports follow when no helper moves the packet any more. */
 static __always_inline long nat_write_l4_check(struct __sk_buff *skb, const struct nat_pkt *np,
 					       const struct nat_diffs *diffs)
 {
-	int tcp = np->key.proto == IPPROTO_TCP;
-	__u32 at = nat_l4(np) +
-		   (tcp ? offsetof(struct tcphdr, check) : offsetof(struct udphdr, check));
-	__u64 flags = tcp ? 0 : BPF_F_MARK_MANGLED_0;
-	long err = 0;
-
 	if (np->key.proto == IPPROTO_ICMP)
 		return bpf_l4_csum_replace(skb, nat_l4(np) + offsetof(struct nat_icmp, check), 0,
 					   diffs->ports, 0);
-	if (np->unsummed)
-		return 0;
-	if (diffs->ports)
-		err = bpf_l4_csum_replace(skb, at, 0, diffs->ports, flags);
-	return err ?: bpf_l4_csum_replace(skb, at, 0, diffs->addrs, flags | BPF_F_PSEUDO_HDR);
+	return np->unsummed ? 0 : nat_write_check(skb, nat_l4(np), np->key.proto, diffs);
 }
 
 /* The quoted TCP or UDP checksum, if the quote reaches so far. A UDP checksum of 0 is none. */
@@ -151,19 +156,24 @@ static __always_inline __be32 nat_source(const struct nat_pkt *np, const struct 
 	return flow->src_be;
 }
 
-static __always_inline void nat_write_ip(struct iphdr *ip, const struct nat_pkt *np,
-					 const struct ecs_nat_flow *flow)
+static __always_inline void nat_write_ip(struct iphdr *ip, __be32 src_be, __be32 dst_be)
 {
-	__be32 src_be = nat_source(np, flow);
-	__u16 ttl_proto = np->ttl_proto;
-	__u64 diff = nat_diff(np->src_be, src_be) + nat_diff(np->dst_be, flow->dst_be);
+	__u16 ttl_proto = *(__u16 *)&ip->ttl;
+	__u64 diff = nat_diff(ip->saddr, src_be) + nat_diff(ip->daddr, dst_be);
 
 	(*(__u8 *)&ttl_proto)--;
-	diff += nat_diff(np->ttl_proto, ttl_proto);
+	diff += nat_diff(*(__u16 *)&ip->ttl, ttl_proto);
 	*(__u16 *)&ip->ttl = ttl_proto;
-	ip->check = nat_check(np->check, nat_fold32(diff));
+	ip->check = nat_check(ip->check, nat_fold32(diff));
 	ip->saddr = src_be;
-	ip->daddr = flow->dst_be;
+	ip->daddr = dst_be;
+}
+
+static __always_inline void nat_write_macs(__u32 *eth, const struct nat_macs *macs)
+{
+	eth[0] = *(__u32 *)&macs->dst[0];
+	eth[1] = *(__u32 *)&macs->dst[4];
+	eth[2] = *(__u32 *)&macs->src[2];
 }
 
 /* In place: what a helper would do for each field is once done by the program's entry, which
@@ -174,16 +184,12 @@ static __always_inline long nat_write_heads(struct __sk_buff *skb, const struct 
 	void *data = (void *)(long)skb->data;
 	void *end = (void *)(long)skb->data_end;
 	void *l4 = data + NAT_L3 + np->ihl;
-	__u32 *eth = data;
 
 	if (data + NAT_L3 + sizeof(struct iphdr) > end)
 		return -1;
-	nat_write_ip(data + NAT_L3, np, flow);
-	if (macs) {
-		eth[0] = *(__u32 *)&np->macs.dst[0];
-		eth[1] = *(__u32 *)&np->macs.dst[4];
-		eth[2] = *(__u32 *)&np->macs.src[2];
-	}
+	nat_write_ip(data + NAT_L3, nat_source(np, flow), flow->dst_be);
+	if (macs)
+		nat_write_macs(data, &np->macs);
 	if (!ports)
 		return 0;
 	if (l4 + sizeof(struct nat_icmp) > end)

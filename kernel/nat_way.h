@@ -11,12 +11,18 @@
 #define NAT_AF_INET 2
 #define NAT_HOPS 1024
 
-/* What the host's routes and neighbours said about a destination, good for one tick. By CPU, so
- * that nobody reads it half written; places are taken by hash, and the last one in has it. */
+/* What the host's routes and neighbours, or the FDB, said about a destination, good for one tick.
+ * By CPU, so that nobody reads it half written; places are taken by hash, and the last one in
+ * has it. */
 struct nat_hop {
+	__u64 jiffies; /* when tick was the clock's: the jiffies are one load, the clock is three
+			  calls */
 	__be32 dst_be;
-	__u32 uplink;
 	__u32 tick;
+	__u32 ifindex;
+	__u32 generation; /* towards a VM: of the FDB that said so */
+	__u16 scope;	  /* as in a flow */
+	__u16 pad;
 	struct nat_macs macs;
 };
 
@@ -38,25 +44,43 @@ static __always_inline enum ecs_verdict nat_by_neighbour(struct ecs_frame *pkt, 
 	return ECS_FORWARD;
 }
 
-static __always_inline struct nat_hop *nat_hop(__be32 dst_be)
+static __always_inline struct nat_hop *nat_hop(__be32 dst_be, __u32 scope)
 {
-	__u32 place = dst_be * 0x9e3779b1u >> 22;
+	__u32 place = (dst_be ^ scope) * 0x9e3779b1u >> 22;
 
 	_Static_assert(NAT_HOPS == 1 << (32 - 22), "hash to place");
 	return bpf_map_lookup_elem(&ecs_nat_hops, &place);
 }
 
-static __noinline void nat_hop_keep(const struct nat_pkt *np, const struct bpf_fib_lookup *fib)
+/* Return: does it hold for a packet of this tick? */
+static __always_inline int nat_hop_holds(const struct nat_hop *hop, __be32 dst_be, __u32 scope,
+					 __u32 tick)
 {
-	struct nat_hop *hop = nat_hop(np->dst_be);
+	return hop->tick == tick && hop->dst_be == dst_be && hop->scope == scope;
+}
+
+static __always_inline __u32 nat_generation(void)
+{
+	__u32 whole = 0;
+	struct ecs_fdb_use *use = bpf_map_lookup_elem(&ecs_fdb_used, &whole);
+
+	return use ? use->generation : 0;
+}
+
+static __noinline void nat_hop_keep(const struct nat_pkt *np, __be32 dst_be, __u32 scope,
+				    __u32 ifindex, __u32 generation)
+{
+	struct nat_hop *hop = nat_hop(dst_be, scope);
 
 	if (!hop)
 		return;
-	hop->dst_be = np->dst_be;
-	hop->uplink = fib->ifindex;
-	__builtin_memcpy(hop->macs.dst, fib->dmac, sizeof(hop->macs.dst));
-	__builtin_memcpy(hop->macs.src, fib->smac, sizeof(hop->macs.src));
+	hop->dst_be = dst_be;
+	hop->scope = scope;
+	hop->ifindex = ifindex;
+	hop->generation = generation;
+	hop->macs = np->macs;
 	hop->tick = np->tick;
+	hop->jiffies = bpf_jiffies64();
 }
 
 static __always_inline enum ecs_verdict nat_route_found(struct ecs_frame *pkt, struct nat_run *np,
@@ -89,7 +113,9 @@ static __noinline enum ecs_verdict nat_route_ask(struct __sk_buff *skb, struct e
 	fib.ifindex = np->net->gateway;
 	switch (bpf_fib_lookup(skb, &fib, sizeof(fib), 0)) {
 	case BPF_FIB_LKUP_RET_SUCCESS:
-		nat_hop_keep(nat_of(np), &fib);
+		__builtin_memcpy(np->macs.dst, fib.dmac, sizeof(np->macs.dst));
+		__builtin_memcpy(np->macs.src, fib.smac, sizeof(np->macs.src));
+		nat_hop_keep(nat_of(np), np->dst_be, ECS_NAT_OUTSIDE, fib.ifindex, 0);
 		return nat_route_found(pkt, np, &fib);
 	case BPF_FIB_LKUP_RET_NO_NEIGH:
 	case BPF_FIB_LKUP_RET_FRAG_NEEDED: /* our own check comes, and answers */
@@ -113,17 +139,17 @@ static __noinline enum ecs_verdict nat_route_ask(struct __sk_buff *skb, struct e
 static __always_inline enum ecs_verdict nat_route(struct __sk_buff *skb, struct ecs_frame *pkt,
 						  struct nat_run *np)
 {
-	struct nat_hop *hop = nat_hop(np->dst_be);
+	struct nat_hop *hop = nat_hop(np->dst_be, ECS_NAT_OUTSIDE);
 
 	if (!np->net || !hop)
 		return ECS_CONTINUE;
 	np->out = ecs_port_find(np->net->nat_uplink);
 	if (!np->out)
 		return nat_drop(pkt, ECS_DROP_NAT_NO_ROUTE);
-	if (hop->tick != np->tick || hop->dst_be != np->dst_be ||
-	    hop->uplink != np->net->nat_uplink)
+	if (!nat_hop_holds(hop, np->dst_be, ECS_NAT_OUTSIDE, np->tick) ||
+	    hop->ifindex != np->net->nat_uplink)
 		return nat_route_ask(skb, pkt, np);
-	pkt->out_ifindex = hop->uplink;
+	pkt->out_ifindex = hop->ifindex;
 	pkt->via = ECS_VIA_NAT;
 	np->macs = hop->macs;
 	return ECS_FORWARD;
@@ -134,7 +160,7 @@ static __always_inline enum ecs_verdict nat_way_in(struct ecs_frame *pkt, struct
 						   const struct ecs_nat_flow *flow)
 {
 	struct ecs_fdb_key key = {.network = flow->scope};
-	__u32 network = flow->scope;
+	__u32 network = flow->scope, generation = nat_generation();
 	struct ecs_network *net = bpf_map_lookup_elem(&ecs_networks, &network);
 	struct ecs_fdb_entry *entry;
 
@@ -154,6 +180,7 @@ static __always_inline enum ecs_verdict nat_way_in(struct ecs_frame *pkt, struct
 	pkt->known = 1;
 	__builtin_memcpy(np->macs.dst, flow->to_mac, sizeof(np->macs.dst));
 	__builtin_memcpy(np->macs.src, net->gateway_mac, sizeof(np->macs.src));
+	nat_hop_keep(nat_of(np), flow->dst_be, network, entry->ifindex, generation);
 	return ECS_FORWARD;
 }
 

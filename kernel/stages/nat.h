@@ -8,6 +8,7 @@
 #define ECS_STAGE_NAT_H
 
 #include "../nat_answer.h"
+#include "../nat_fast.h"
 #include "../nat_fragment.h"
 #include "../nat_host.h"
 #include "../nat_new.h"
@@ -239,8 +240,10 @@ static __always_inline int nat_wanted(struct __sk_buff *skb, const struct ecs_pk
 /* Learns itself what it takes, once a tick and flow: after it the frame is no longer the VM's. */
 static __always_inline enum ecs_verdict ecs_nat(struct __sk_buff *skb, struct ecs_pkt *pkt)
 {
-	enum ecs_verdict verdict = nat_wanted(skb, pkt) ? nat_ipv4(skb, pkt) : ECS_CONTINUE;
+	enum ecs_verdict verdict = ECS_CONTINUE;
 
+	if (nat_wanted(skb, pkt))
+		verdict = nat_fast(skb, pkt) ?: nat_ipv4(skb, pkt);
 	if (verdict && pkt->net && !pkt->learned)
 		ecs_learn(skb, pkt);
 	if (verdict || pkt->net)
