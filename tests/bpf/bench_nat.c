@@ -158,6 +158,18 @@ static void close_taps(struct bt *bt)
 	close(bt->tap_sock);
 }
 
+static void attach(uint32_t ifindex, const struct bpf_insn *insns, size_t n)
+{
+	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = (int)ifindex, .attach_point = BPF_TC_INGRESS);
+	LIBBPF_OPTS(bpf_tc_opts, opts, .handle = 1, .priority = 1,
+		    .prog_fd =
+			    bpf_prog_load(BPF_PROG_TYPE_SCHED_CLS, "bench", "GPL", insns, n, NULL));
+
+	if (bpf_tc_hook_create(&hook) || bpf_tc_attach(&hook, &opts))
+		fprintf(stderr, "cannot attach to link %u\n", ifindex);
+	close(opts.prog_fd);
+}
+
 /* The LAN drops what arrives: only the way there is measured. */
 static void drop_at_lan(struct bt *bt)
 {
@@ -165,16 +177,24 @@ static void drop_at_lan(struct bt *bt)
 		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = TC_ACT_SHOT},
 		{.code = BPF_JMP | BPF_EXIT},
 	};
-	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = (int)bt->end[BT_LAN].far_ifindex,
-		    .attach_point = BPF_TC_INGRESS);
-	LIBBPF_OPTS(bpf_tc_opts, opts, .handle = 1, .priority = 1,
-		    .prog_fd =
-			    bpf_prog_load(BPF_PROG_TYPE_SCHED_CLS, "drop", "GPL", insns, 2, NULL));
 
 	bt_enter(bt->end[BT_LAN].far_ns);
-	if (bpf_tc_hook_create(&hook) || bpf_tc_attach(&hook, &opts))
-		fprintf(stderr, "cannot drop at the LAN\n");
+	attach(bt->end[BT_LAN].far_ifindex, insns, 2);
 	bt_enter(bt->ns);
+}
+
+static void redirect_to_lan(struct bt *bt)
+{
+	const struct bpf_insn insns[] = {
+		{.code = BPF_ALU64 | BPF_MOV | BPF_K,
+		 .dst_reg = BPF_REG_1,
+		 .imm = (int)bt->end[BT_LAN].ifindex},
+		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_2, .imm = 0},
+		{.code = BPF_JMP | BPF_CALL, .imm = BPF_FUNC_redirect},
+		{.code = BPF_JMP | BPF_EXIT},
+	};
+
+	attach(bt->end[0].ifindex, insns, 4);
 }
 
 static void program_ns(const char *what, struct bpf_program *prog, uint64_t *run, uint64_t *ns)
@@ -214,7 +234,7 @@ int main(int argc, char **argv)
 	cpu_set_t cpu;
 	void *state;
 	struct bt *bt;
-	double ecs, routed, masqueraded;
+	double ecs, routed, masqueraded, redirected;
 
 	CPU_ZERO(&cpu);
 	CPU_SET(argc > 1 ? atoi(argv[1]) : 0, &cpu);
@@ -242,7 +262,9 @@ int main(int argc, char **argv)
 	sh("nft 'add table ip n; add chain ip n p { type nat hook postrouting priority 100; };"
 	   " add rule ip n p oifname near4 masquerade'");
 	masqueraded = run(bt, "nftables masquerade", bt->end[0].mac, 1);
-	printf("ecswitch/nftables %.2f   routed/nftables %.2f\n", ecs / masqueraded,
-	       routed / masqueraded);
+	redirect_to_lan(bt);
+	redirected = run(bt, "bare redirect", bt->end[0].mac, 1);
+	printf("to nftables: ecswitch %.2f, routed %.2f, bare redirect %.2f\n", ecs / masqueraded,
+	       routed / masqueraded, redirected / masqueraded);
 	return 0;
 }
