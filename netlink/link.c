@@ -61,6 +61,7 @@ int ecs_link_from_object(struct nl_object *object, struct ecs_link *out)
 	copy.carrier = (copy.flags & IFF_UP) && (copy.flags & ECS_IFF_LOWER_UP);
 	copy.master = (uint32_t)rtnl_link_get_master(link);
 	copy.peer = (uint32_t)rtnl_link_get_link(link);
+	copy.tx_dropped = rtnl_link_get_stat(link, RTNL_LINK_TX_DROPPED);
 	copy.peer_elsewhere = rtnl_link_get_link_netnsid(link, &netnsid) == 0;
 	*out = copy;
 	return 0;

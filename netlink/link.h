@@ -28,6 +28,7 @@ struct ecs_link {
 	uint32_t master;     /* ifindex, 0 = none */
 	uint32_t peer;	     /* IFLA_LINK: a veth's other end, a VLAN's lower link; 0 = none */
 	bool peer_elsewhere; /* IFLA_LINK_NETNSID is present: the peer is in another netns */
+	uint64_t tx_dropped; /* frames that it did not take, up to now */
 };
 
 /* One address of the host. */

@@ -174,4 +174,46 @@ test_host_receives_by_its_gateway_or_its_uplink()
 	assert_eq "$(ctl --json cast show tv | jq -c '[.receivers[].port]')" '["vr1"]'
 }
 
+step_of()
+{
+	receiver "$1" .step | tr -d '"'
+}
+
+has_left() # PORT STEP
+{
+	[ "$(step_of "$1")" != "$2" ]
+}
+
+# A machine that does not take its frames from its tap for a while.
+test_auto_follows_the_receivers_link_down_and_up()
+{
+	local step
+
+	stream_new in.ts 4 -c:v libx264 -preset ultrafast -bf 2 -g 25
+	cast_world 1
+	ns_new slow
+	tap_new slow vslow
+	must ip link set vslow txqueuelen 16
+	wait_port vslow
+	assert ctl cast to tv vr1 policy auto
+	assert ctl cast to tv vslow policy auto audio drop
+	assert_eq "$(step_of vslow)" all
+	monitor_start src
+	start player src ffmpeg -nostdin -v error -re -stream_loop -1 -i in.ts -map 0 -c copy -f mpegts \
+		"udp://239.1.1.1:5000?pkt_size=1316"
+	assert_soon 10 same receiver vslow .state = '"up"'
+	kill -STOP "$(tap_pid vslow)"
+	assert_soon 20 has_left vslow all
+	kill -CONT "$(tap_pid vslow)"
+	switch_kill
+	switch_start
+	step=$(step_of vslow)
+	assert_eq "$(ctl --json cast show tv | jq -c '[.receivers[].policy]')" '["auto","auto audio drop"]'
+	assert_fails test "$step" = all
+	assert_soon 40 same step_of vslow = all
+	assert_eq "$(step_of vr1)" all
+	assert_eq "$(events '.params? // . | select(.type == "cast_step") | [.cast, .port, .old_step, .step] | join(" ")' |
+		head -n 1)" "tv vslow all thin 50%"
+}
+
 run_tests "$@"

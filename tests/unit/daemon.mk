@@ -47,3 +47,9 @@ unit_tests += tests/unit/test_psi
 tests_unit_test_psi_SOURCES = tests/unit/test_psi.c tests/unit/ts_stream.h tests/unit/unit.h
 tests_unit_test_psi_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS) $(JANSSON_CFLAGS)
 tests_unit_test_psi_LDADD = $(CMOCKA_LIBS) $(JANSSON_LIBS)
+
+unit_tests += tests/unit/test_ladder
+tests_unit_test_ladder_SOURCES = tests/unit/test_ladder.c tests/unit/unit.h \
+	userspace/daemon/ladder_step.c
+tests_unit_test_ladder_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS) $(JANSSON_CFLAGS)
+tests_unit_test_ladder_LDADD = userspace/lib/libecs.a $(CMOCKA_LIBS) $(JANSSON_LIBS)

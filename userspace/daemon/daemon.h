@@ -33,7 +33,7 @@ struct ecs_daemon {
 	time_t started;
 
 	sd_event *event;
-	sd_event_source *reconcile, *retry, *ageing, *expiry;
+	sd_event_source *reconcile, *retry, *ageing, *expiry, *ladders;
 	unsigned int retry_s;
 	bool config_default; /* no file: the uplink follows from the default route */
 
@@ -93,6 +93,13 @@ int ecs_expiry_open(struct ecs_daemon *d);
 void ecs_expiry_wake(struct ecs_daemon *d);
 /** ecs_expiry_evict - make room in a table that is nearly full; the least worthy flows go. */
 void ecs_expiry_evict(struct ecs_daemon *d);
+
+/* ladder.c */
+
+/** ecs_ladder_open - watch the links of receivers with the policy "auto", while there are any. */
+int ecs_ladder_open(struct ecs_daemon *d);
+/** ecs_ladder_wake - receivers may have come. */
+void ecs_ladder_wake(struct ecs_daemon *d);
 
 /* detach.c */
 

@@ -91,6 +91,21 @@ static bool is_multicast(const struct making *m, const struct ecs_config_receive
 	return m->cast->key.family == 4 ? m->from->dst[0] >> 4 == 14 : m->from->dst[0] == 0xff;
 }
 
+/* A step of "auto", for as long as the receiver is there: after a restart the one that was in
+ * force, and of another policy what comes next to it. */
+static void set_policy(struct ecs_state_receiver *to, const struct ecs_state_receiver *was,
+		       const struct ecs_policy *policy)
+{
+	if (policy->kind == ECS_POLICY_AUTO) {
+		to->follows = true;
+		if (was && was->ifindex == to->ifindex && was->follows)
+			to->ladder = was->ladder;
+		else if (was && was->ifindex == to->ifindex)
+			to->ladder.step = ecs_policy_step_of(&was->policy);
+	}
+	to->policy = ecs_policy_step(policy, to->ladder.step);
+}
+
 static void make_receiver(struct making *m, const struct ecs_config_receiver *from,
 			  const char *name, const struct ecs_state_port *port)
 {
@@ -106,8 +121,8 @@ static void make_receiver(struct making *m, const struct ecs_config_receiver *fr
 			set_mac(&to->record, mac);
 	}
 	strcpy(to->name, name);
-	to->policy = ecs_policy_step(&from->policy, 0);
 	to->ifindex = to->record.ifindex = port ? port->ifindex : 0;
+	set_policy(to, was, &from->policy);
 	to->record.number = was ? was->record.number : new_number(m->cast, m->old);
 	if (from->network[0])
 		to->record.flags |= ECS_RECEIVER_MEMBER;

@@ -71,6 +71,19 @@ void ecs_event_fdb(struct ecs_daemon *d, const char *type, const struct ecs_fdb_
 		ecs_server_publish(d->server, fdb_event(d, type, key->network, key->mac, ifindex));
 }
 
+void ecs_event_step(struct ecs_daemon *d, const char *cast, const char *port, const char *old_step,
+		    const char *step)
+{
+	json_t *event;
+
+	if (!ecs_server_monitored(d->server))
+		return;
+	event = event_new("cast_step");
+	json_object_update_new(event, json_pack("{s:s, s:s, s:s, s:s}", "cast", cast, "port", port,
+						"old_step", old_step, "step", step));
+	ecs_server_publish(d->server, event);
+}
+
 void ecs_event_text(struct ecs_daemon *d, const char *type, const char *text)
 {
 	json_t *event;

@@ -13,6 +13,10 @@ void ecs_event_port(struct ecs_daemon *d, const char *type, const struct ecs_sta
 /** ecs_event_fdb - "fdb_aged" or "fdb_flushed". */
 void ecs_event_fdb(struct ecs_daemon *d, const char *type, const struct ecs_fdb_key *key,
 		   uint32_t ifindex);
+/** ecs_event_step - "cast_step": a receiver with the policy "auto" goes from one step to another.
+ */
+void ecs_event_step(struct ecs_daemon *d, const char *cast, const char *port, const char *old_step,
+		    const char *step);
 /** ecs_event_text - "error" or "recovered". */
 void ecs_event_text(struct ecs_daemon *d, const char *type, const char *text);
 /** ecs_event_from_kernel - a record of the ring buffer. */

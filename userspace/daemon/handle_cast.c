@@ -46,6 +46,17 @@ static const char *receiver_state(const struct ecs_config_receiver *from, const 
 	return !to || !to->ifindex ? "waiting" : count->joined ? "up" : "joining";
 }
 
+static const char *step_text(const struct ecs_state_receiver *to, char text[ECS_POLICY_TEXT_MAX])
+{
+	const struct ecs_policy follower = {.kind = ECS_POLICY_AUTO};
+	struct ecs_policy policy;
+
+	if (!to || !to->follows)
+		return NULL;
+	policy = ecs_policy_step(&follower, to->ladder.step);
+	return ecs_policy_format(&policy, text);
+}
+
 /* One receiver; of a network one port of it, or NULL if it has none. */
 static json_t *receiver_row(struct ecs_daemon *d, const struct ecs_state_cast *cast,
 			    const struct ecs_config_receiver *from, const char *name)
@@ -54,7 +65,7 @@ static json_t *receiver_row(struct ecs_daemon *d, const struct ecs_state_cast *c
 		cast && name ? ecs_state_cast_receiver(cast, name) : NULL;
 	struct ecs_cast_group_state group = {};
 	struct ecs_receiver_count count = {};
-	char policy[ECS_POLICY_TEXT_MAX];
+	char policy[ECS_POLICY_TEXT_MAX], step[ECS_POLICY_TEXT_MAX];
 
 	if (to) {
 		ecs_datapath_cast_count(d->dp, cast->id, to->record.number, &count);
@@ -66,13 +77,13 @@ static json_t *receiver_row(struct ecs_daemon *d, const struct ecs_state_cast *c
 		memset(count.base_dropped, 0, sizeof(count.base_dropped));
 	}
 	return json_pack(
-		"{s:s?, s:s?, s:s, s:n, s:s, s:I, s:I, s:I, s:o, s:o, s:I}", "port",
+		"{s:s?, s:s?, s:s, s:s?, s:s, s:I, s:I, s:I, s:o, s:o, s:I}", "port",
 		from->host ? "host" : name, "network", from->network[0] ? from->network : NULL,
-		"policy", ecs_policy_format(&from->policy, policy), "step", "state",
-		receiver_state(from, name, to, &count), "packets", (json_int_t)count.packets,
-		"bytes", (json_int_t)count.bytes, "refused", (json_int_t)count.refused, "sent",
-		frame_counts(group.sent, count.base_sent), "dropped",
-		frame_counts(group.dropped, count.base_dropped), "unclassified",
+		"policy", ecs_policy_format(&from->policy, policy), "step", step_text(to, step),
+		"state", receiver_state(from, name, to, &count), "packets",
+		(json_int_t)count.packets, "bytes", (json_int_t)count.bytes, "refused",
+		(json_int_t)count.refused, "sent", frame_counts(group.sent, count.base_sent),
+		"dropped", frame_counts(group.dropped, count.base_dropped), "unclassified",
 		(json_int_t)(group.sent[ECS_FRAME_UNKNOWN] - count.base_sent[ECS_FRAME_UNKNOWN]));
 }
 

@@ -32,6 +32,9 @@ ecswitchd_SOURCES = \
 	userspace/daemon/events.c \
 	userspace/daemon/events.h \
 	userspace/daemon/expiry.c \
+	userspace/daemon/ladder.c \
+	userspace/daemon/ladder_step.c \
+	userspace/daemon/ladder_step.h \
 	userspace/daemon/follow.c \
 	userspace/daemon/handle.h \
 	userspace/daemon/handle_cast.c \

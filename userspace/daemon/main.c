@@ -240,6 +240,7 @@ static int open_switch(struct ecs_daemon *d, struct ecs_err *err)
 	r = open_ring(d, err);
 	if (r == 0)
 		r = ecs_ageing_open(d);
+	r = r < 0 ? r : ecs_ladder_open(d);
 	return r < 0 ? r : ecs_expiry_open(d);
 }
 

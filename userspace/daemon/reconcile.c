@@ -191,6 +191,7 @@ static bool apply(struct ecs_daemon *d, struct ecs_plan *plan, struct ecs_state 
 	d->have = *want;
 	*want = (struct ecs_state){};
 	retry_later(d, failures > 0);
+	ecs_ladder_wake(d);
 	if (wants_place(&d->have))
 		ecs_reconcile_request(d);
 	return see_gateways(d, plan);

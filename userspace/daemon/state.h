@@ -71,12 +71,24 @@ struct ecs_state_rule {
 
 #define ECS_HOST_NAME ":host" /* of a receiver; no link can be called so */
 
+/* How a receiver with the policy "auto" does. */
+struct ecs_ladder {
+	uint8_t step;
+	bool known;	    /* drops was read before */
+	uint16_t quiet_s;   /* since the last drop or step */
+	uint16_t wait_s;    /* quiet time before a step up; 0 = the shortest */
+	uint16_t climbed_s; /* since the last step up, if it is not proved yet; 0 = it is */
+	uint64_t drops;
+};
+
 /* A receiver of a cast. */
 struct ecs_state_receiver {
 	char name[ECS_IFNAME_MAX]; /* of its link, or ECS_HOST_NAME */
 	uint32_t ifindex;	   /* 0 = waits for its port */
 	struct ecs_policy policy;  /* what the data path does: of "auto" the step that holds */
 	uint16_t state;		   /* of its group */
+	bool follows;		   /* its policy is "auto" */
+	struct ecs_ladder ladder;
 	struct ecs_receiver record;
 };
 
