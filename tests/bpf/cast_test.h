@@ -50,8 +50,8 @@ struct ecs_receiver *ct_to(struct ct_cast *cast, struct bt *bt, int vm);
  */
 void ct_set(struct bt *bt, struct ct_cast *cast, int family, uint8_t flags);
 
-/* What the UDP checksum is to be. */
-enum ct_sum { CT_SUM, CT_SUM_ZERO };
+/* What the UDP checksum is to be: right, none, or the pseudo header's, for the card to finish. */
+enum ct_sum { CT_SUM, CT_SUM_ZERO, CT_SUM_PSEUDO };
 
 /** ct_frame - a datagram to the cast @id; @family 4 or 6. */
 void ct_frame(struct bt *bt, struct bt_frame *frame, int family, uint16_t id, const void *payload,
@@ -61,11 +61,14 @@ int ct_run(struct bt *bt, const struct bt_frame *frame);
 
 /** ct_send - the same by the way that frames take: from the machine's own link. */
 void ct_send(struct bt *bt, const struct bt_frame *frame);
+/** ct_send_unfinished - a frame of CT_SUM_PSEUDO, as machines with checksum offload send it. */
+void ct_send_unfinished(struct bt *bt, const struct bt_frame *frame);
 /** ct_expect - the next frame that VM @vm gets; fails the test after a deadline. */
 void ct_expect(struct bt *bt, int vm, struct bt_frame *frame);
 /** ct_copy - the copy for receiver @i, at VM @vm, if one was sent since the last call for it. */
 bool ct_copy(struct bt *bt, struct ct_cast *cast, uint32_t i, int vm, struct bt_frame *frame);
-/** ct_check - lengths and checksums of a frame are right. Return: bytes of payload. */
+/** ct_check - lengths and checksums of a frame are right, or right for the card to finish. Return:
+ * bytes of payload. */
 uint32_t ct_check(const struct bt_frame *frame);
 
 struct ecs_receiver_count ct_count(struct bt *bt, uint16_t id, uint16_t number);
