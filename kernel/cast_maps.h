@@ -7,7 +7,7 @@
 
 #include "maps.h"
 #include "realign.h"
-#include "thin.h"
+#include "rtp_thin.h"
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -64,6 +64,13 @@ struct {
 	__type(key, __u32);
 	__type(value, struct ecs_cast_carry);
 } ecs_cast_carries SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, ECS_STREAMS_MAX *ECS_CAST_HELD);
+	__type(key, __u32);
+	__type(value, struct ecs_cast_held);
+} ecs_cast_holds SEC(".maps");
 
 /* Scratch, too large for a stack; a datagram is worked on without a break on one CPU. */
 struct {

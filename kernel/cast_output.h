@@ -16,7 +16,8 @@
 
 #define ECS_UDP_HLEN 8
 #define ECS_IPPROTO_UDP 17
-#define ECS_HEAD_MAX 128 /* of ecs_ts_work.head; Ethernet, IPv4 with options and UDP need 82 */
+#define ECS_HEAD_MAX 128   /* of ecs_ts_work.head; Ethernet, IPv4 with options and UDP need 82 */
+#define ECS_RTP_NUMBERED 4 /* bytes of RTP, up to its number, that count as headers */
 
 static __always_inline __u16 cast_fold(__u64 sum)
 {
@@ -60,6 +61,9 @@ static __always_inline void cast_store_head(struct ecs_cast *c, const __u8 *head
 {
 	__u32 last = c->work->frame.l4 + ECS_UDP_HLEN - ETH_HLEN - 1;
 
+	if (c->work->frame.rtp)
+		last += ECS_RTP_NUMBERED;
+
 	/* Linux 6.1 must see the very value that is passed on be tested, and be above 0. */
 	asm volatile("" : "+r"(last));
 	if (last >= ECS_HEAD_MAX - ETH_HLEN)
@@ -92,6 +96,17 @@ static __noinline __u64 cast_sum_head(const struct ecs_ts_work *work)
 	return sum + cast_sum_addr(head, ETH_HLEN + 12, 4);
 }
 
+/* The RTP number of the group. */
+static __always_inline void cast_make_number(struct ecs_ts_work *work)
+{
+	__u64 sum = work->made.sum;
+
+	cast_set16(work->head, work->frame.l4 + ECS_UDP_HLEN + 2, bpf_htons(work->rtp.out));
+	sum += bpf_htons(work->rtp.out) + (__u16)~bpf_htons(work->rtp.seq);
+	work->made.sum = cast_fold(sum);
+	work->rtp.sent = work->rtp.out;
+}
+
 /* Lengths and checksums of the group's headers, for c->work->frame.current bytes of payload. */
 static __noinline void cast_make_head(struct ecs_cast *c)
 {
@@ -102,6 +117,8 @@ static __noinline void cast_make_head(struct ecs_cast *c)
 	__u64 sum;
 
 	cast_set16(head, c->work->frame.l4 + 4, new);
+	if (c->work->frame.rtp)
+		cast_make_number(c->work);
 	if (c->work->frame.partial) {
 		sum = (__u64)c->work->frame.udp_sum + (__u16)~old + new;
 		cast_set16(head, c->work->frame.l4 + 6, cast_fold(sum));
@@ -139,11 +156,34 @@ static __always_inline void cast_make_clock(struct ecs_ts_work *work, const __u8
 		work->clock[i] = from[i];
 }
 
+static __always_inline void cast_make_null(struct ecs_ts_work *work)
+{
+	__builtin_memset(work->clock, 0xff, ECS_TS_LEN);
+	work->clock[0] = ECS_TS_SYNC;
+	work->clock[1] = ECS_PID_NULL >> 8;
+	work->clock[3] = 0x10;
+}
+
+/* What is behind the TS packets: padding of RTP. */
+static __always_inline void cast_write_tail(struct ecs_cast *c)
+{
+	struct ecs_ts_frame *frame = &c->work->frame;
+	__u32 last = frame->tail - 1, to = frame->l4 + ECS_UDP_HLEN + frame->current - frame->tail;
+	__u32 from = ecs_bound(frame->base + frame->packets * ECS_TS_LEN, ECS_TS_ROOM);
+
+	asm volatile("" : "+r"(last)); /* as in cast_store_head() */
+	if (last >= 255)
+		return;
+	asm volatile("" : "+r"(last));
+	bpf_skb_store_bytes(c->skb, to, &c->work->data[from], last + 1, BPF_F_RECOMPUTE_CSUM);
+}
+
 static long cast_write_packet(__u32 i, void *ctx)
 {
 	struct ecs_cast *c = ctx;
 	struct ecs_ts_work *work = c->work;
-	__u32 to = c->work->frame.l4 + ECS_UDP_HLEN + c->work->made.written * ECS_TS_LEN;
+	__u32 to = c->work->frame.l4 + ECS_UDP_HLEN + c->work->frame.lead +
+		   c->work->made.written * ECS_TS_LEN;
 	__u8 came, byte3;
 	__u8 *data;
 
@@ -157,8 +197,11 @@ static long cast_write_packet(__u32 i, void *ctx)
 		work->made.sum = bpf_csum_diff((__be32 *)data, ECS_TS_LEN, 0, 0, work->made.sum);
 	if (work->keep[i] == ECS_TS_OUT)
 		return 0;
-	if (work->keep[i] == ECS_TS_CLOCK) {
-		cast_make_clock(work, data, byte3);
+	if (work->keep[i] == ECS_TS_CLOCK || work->keep[i] == ECS_TS_NULL) {
+		if (work->keep[i] == ECS_TS_CLOCK)
+			cast_make_clock(work, data, byte3);
+		else
+			cast_make_null(work);
 		work->made.sum =
 			bpf_csum_diff(0, 0, (__be32 *)work->clock, ECS_TS_LEN, work->made.sum);
 		bpf_skb_store_bytes(c->skb, to, work->clock, ECS_TS_LEN, BPF_F_RECOMPUTE_CSUM);
@@ -188,10 +231,11 @@ static long cast_write_packet(__u32 i, void *ctx)
 __noinline int ecs_cast_write(struct __sk_buff *skb, __u32 kept)
 {
 	struct ecs_cast c = {.skb = skb, .work = ecs_cast_scratch()};
-	__u32 length = kept * ECS_TS_LEN;
+	__u32 length;
 
 	if (!c.work)
 		return 1;
+	length = c.work->frame.lead + kept * ECS_TS_LEN + c.work->frame.tail;
 	ecs_cast_flush(skb);
 	if (!c.work->frame.probed)
 		cast_probe(&c);
@@ -201,8 +245,11 @@ __noinline int ecs_cast_write(struct __sk_buff *skb, __u32 kept)
 	c.work->frame.current = length;
 	c.work->made.written = 0;
 	c.work->made.sum = 0;
-	bpf_loop(c.work->frame.packets, cast_write_packet, &c, 0);
-	c.work->frame.dirty = 1;
+	if (c.work->made.changed || c.work->frame.dirty || c.work->frame.cut) {
+		bpf_loop(c.work->frame.packets, cast_write_packet, &c, 0);
+		cast_write_tail(&c);
+	}
+	c.work->frame.dirty = c.work->made.changed || c.work->frame.cut;
 	cast_make_head(&c);
 	cast_store_head(&c, c.work->head);
 	if (c.work->frame.own) /* the last receiver's address */
@@ -241,6 +288,19 @@ static __noinline void cast_address(struct ecs_cast *c, const struct ecs_receive
 		cast_set16(own, l4 + 6, (__u16)~cast_fold((__u16)~sum + pseudo + rest) ?: 0xffff);
 }
 
+/* The group's headers with another RTP number. */
+static __always_inline void cast_renumber(struct ecs_ts_work *work)
+{
+	__u32 l4 = work->frame.l4, at = l4 + ECS_UDP_HLEN + 2;
+	__u16 was = cast_get16(work->own, at), sum = cast_get16(work->own, l4 + 6);
+	__u16 now = bpf_htons(work->rtp.out - work->rtp.less);
+
+	cast_set16(work->own, at, now);
+	if (!work->frame.partial && sum)
+		cast_set16(work->own, l4 + 6,
+			   (__u16)~cast_fold((__u64)(__u16)~sum + (__u16)~was + now) ?: 0xffff);
+}
+
 /**
  * ecs_cast_own - give the frame the headers that one receiver wants
  * @index: of it, in ecs_receivers; any other gives the frame the group's headers again
@@ -261,11 +321,13 @@ __noinline int ecs_cast_own(struct __sk_buff *skb, __u32 index)
 		cast_probe(&c);
 	if (to && (flags & (ECS_RECEIVER_ADDR | ECS_RECEIVER_PORT)))
 		cast_address(&c, to);
+	if (to && c.work->frame.rtp && c.work->rtp.less)
+		cast_renumber(c.work);
 	if (to && (flags & ECS_RECEIVER_MAC))
 		__builtin_memcpy(c.work->own, to->mac, 6);
 	cast_store_head(&c, c.work->own);
 	bpf_skb_store_bytes(skb, 0, c.work->own, 6, 0);
-	c.work->frame.own = flags != 0;
+	c.work->frame.own = to && (flags || (c.work->frame.rtp && c.work->rtp.less));
 	return 0;
 }
 

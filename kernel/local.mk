@@ -3,6 +3,7 @@
 bpf_sources = \
 	kernel/ecswitch.bpf.c \
 	kernel/cast_cut.h \
+	kernel/cast_find.h \
 	kernel/cast_maps.h \
 	kernel/cast_output.h \
 	kernel/cast_send.h \
@@ -25,6 +26,10 @@ bpf_sources = \
 	kernel/psi.h \
 	kernel/realign.h \
 	kernel/recent.h \
+	kernel/rtp.h \
+	kernel/rtp_output.h \
+	kernel/rtp_stream.h \
+	kernel/rtp_thin.h \
 	kernel/thin.h \
 	kernel/ts.h \
 	kernel/vlan.h \

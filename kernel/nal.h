@@ -17,6 +17,14 @@
 #define __always_inline inline __attribute__((always_inline))
 #endif
 
+/* Linux 6.1 takes no loop whose end falls through to its beginning, as clang likes to arrange it.
+ */
+#ifdef __bpf__
+#define ECS_UNROLL _Pragma("unroll")
+#else
+#define ECS_UNROLL
+#endif
+
 /* An index below a power of two. The compiler may neither forget a bound that the verifier must
  * see, nor leave the mask out because it knows better: Linux 6.1 knows nothing behind a |. */
 static __always_inline __u32 ecs_bound(__u32 i, __u32 end)

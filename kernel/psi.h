@@ -272,6 +272,7 @@ static __always_inline __u32 psi_owner(const struct ecs_ts *ts)
 	__u32 slot = ecs_bound(ts->work->cursor.slot - 1, ECS_CAST_PROGRAMS);
 	__u32 pid = ts->state->program[slot].pmt_pid, owner = ECS_CAST_PROGRAMS;
 
+	ECS_UNROLL
 	for (__u32 i = 0; i < ECS_CAST_PROGRAMS; i++)
 		if (ts->state->program[i].pmt_pid == pid &&
 		    ts->state->program[i].number == psi_be16(ts, 3))

@@ -13,6 +13,7 @@ enum ecs_ts_keep {
 	ECS_TS_OUT = 0,
 	ECS_TS_WHOLE,
 	ECS_TS_CLOCK, /* only its clock reference: the payload is out */
+	ECS_TS_NULL,  /* a null packet in its place */
 };
 
 struct ecs_thin {

@@ -85,6 +85,8 @@ struct ecs_ts_frame {
 	__u32 packets; /* TS packets that were looked into, 0 = goes as it is */
 	__u32 base;    /* of the first of them, in work->data */
 	__u32 origin;  /* of the payload as it came, in work->data */
+	__u32 lead;    /* bytes of payload before them, */
+	__u32 tail;    /* and behind them, which always go along */
 	__u32 first;   /* of the group, in ecs_receivers */
 	__u32 state;   /* of the group, in ecs_cast_groups */
 	__u16 ip_sum;  /* the header's fields as they came */
@@ -98,6 +100,8 @@ struct ecs_ts_frame {
 	__u8 variant;		  /* 1: for those that wait */
 	__u8 keep;		  /* the original goes its normal way, too */
 	__u8 cut;		  /* the TS packets are not those of this datagram: realign.h */
+	__u8 rtp;		  /* enum ecs_container, if work->rtp tells of it */
+	__u8 told;		  /* enum ecs_codec that RTP carries, by the user's word */
 	__u16 id;		  /* of the cast */
 	__u16 plan;		  /* index in ecs_cast_plans */
 	__u32 held;		  /* ifindex of who the frame is for as it is now; 0 = nobody */
@@ -121,6 +125,45 @@ struct ecs_ts_cut {
 	__u8 lost;   /* no TS packets were found: the datagram goes as it is */
 };
 
+/* What an RTP packet is to its frame. */
+enum ecs_rtp_part {
+	ECS_RTP_OTHER = 0, /* no part of the video, but numbered with it */
+	ECS_RTP_FRAME,
+	ECS_RTP_HOLD, /* it comes before its frame's first slice, and waits for that */
+};
+
+/* The RTP packet that the datagram is; rtp.h. */
+struct ecs_rtp_packet {
+	__u32 ssrc;
+	__u32 timestamp;
+	__u32 at;   /* of the payload */
+	__u32 end;  /* of it; padding follows */
+	__u32 cut;  /* where its first slice begins, if parameter sets come before that */
+	__u32 next; /* of a search */
+	__u16 seq;
+	__u16 advance; /* numbers beyond the highest before it; 0 = it is late, or came twice */
+	__u16 late;    /* numbers that it is behind the highest */
+	__u16 out;     /* its number as the group at work sends it */
+	__u16 sent;    /* the one that is in the frame now */
+	__u16 less;    /* what the receiver at work wants it to be lower by */
+	__u8 type;
+	__u8 part;  /* enum ecs_rtp_part */
+	__u8 frame; /* enum ecs_frame_type, if it holds a slice */
+	__u8 slice;
+	__u8 sets;     /* parameter sets are in it, before any slice */
+	__u8 decided;  /* its timestamp has a decision, */
+	__u8 previous; /* which is that about the frame before the one under way */
+	__u8 begins;   /* its frame is decided on now */
+	__u8 hold;     /* number in ecs_cast_held */
+	__u8 recall;   /* packets held that go before it */
+	__u8 recalled; /* it is one of those */
+	__u8 fresh;    /* no policy has seen it yet */
+	__u8 codec;    /* of the search */
+	__u8 asking;   /* for proof of the codec, */
+	__u8 proof;    /* which was found */
+	__u8 epoch;    /* of the source */
+};
+
 /* A datagram under work, and what one policy makes of it. One a CPU. */
 struct ecs_ts_work {
 	__u8 data[ECS_TS_ROOM + ECS_TS_SLACK];
@@ -129,6 +172,9 @@ struct ecs_ts_work {
 	struct ecs_ts_made made;
 	struct ecs_ts_frame frame;
 	struct ecs_ts_cut cut;
+	struct ecs_rtp_packet rtp, rtp_came;
+	struct ecs_ts_frame frame_came; /* while a held packet is in the frame */
+	struct ecs_cast_held scratch;
 	__u8 keep[ECS_CAST_PACKETS_MAX];  /* enum ecs_ts_keep, by the group at work */
 	__u8 byte3[ECS_CAST_PACKETS_MAX]; /* the same, with the group's counter */
 	__u8 clock[ECS_TS_LEN];		  /* a packet that carries a PCR and nothing else */

@@ -20,6 +20,7 @@ test_tools = \
 	tests/lib/frame \
 	tests/lib/many \
 	tests/lib/pinger \
+	tests/lib/rtp \
 	tests/lib/stream \
 	tests/lib/taphost \
 	tests/lib/tsplay \
@@ -32,6 +33,7 @@ tests_lib_countprog_LDADD = $(LIBBPF_LIBS)
 tests_lib_frame_SOURCES = tests/lib/frame.c tests/lib/netns.h
 tests_lib_many_SOURCES = tests/lib/many.c
 tests_lib_pinger_SOURCES = tests/lib/pinger.c tests/lib/netns.h
+tests_lib_rtp_SOURCES = tests/lib/rtp.c tests/lib/netns.h
 tests_lib_stream_SOURCES = tests/lib/stream.c tests/lib/netns.h
 tests_lib_taphost_SOURCES = tests/lib/taphost.c tests/lib/netns.h
 tests_lib_tsplay_SOURCES = tests/lib/tsplay.c
@@ -66,6 +68,7 @@ EXTRA_DIST += \
 	tests/lib/cast.bash \
 	tests/lib/load.bash \
 	tests/lib/nat.bash \
+	tests/lib/rtp.bash \
 	tests/lib/net.bash \
 	tests/lib/switch.bash \
 	tests/lib/system.bash \

@@ -39,6 +39,7 @@ _Static_assert(sizeof(struct ecs_stream_key) == 24, "map ABI");
 
 #define ECS_STREAM_KEEP (1u << 0) /* the original goes its normal way, too */
 #define ECS_STREAM_SRC (1u << 1)  /* only from src */
+#define ECS_STREAM_CODEC 4	  /* flags >> this: enum ecs_codec that RTP carries, 0 = find out */
 
 struct ecs_stream {
 	__u16 id;
@@ -54,6 +55,15 @@ enum ecs_codec {
 	ECS_CODEC_MPEG2,
 	ECS_CODEC_H264,
 	ECS_CODEC_HEVC,
+	ECS_CODEC_TS, /* only as what the user says that RTP carries */
+};
+
+/* What the datagrams of a stream are. */
+enum ecs_container {
+	ECS_CONTAINER_NONE = 0, /* not known yet */
+	ECS_CONTAINER_TS,
+	ECS_CONTAINER_RTP_TS,
+	ECS_CONTAINER_RTP,
 };
 
 /* What other frames lose when a frame is missing. */
@@ -137,8 +147,13 @@ struct ecs_receiver_count {
 	__u32 pad;
 	__u64 base_sent[ECS_FRAMES];
 	__u64 base_dropped[ECS_FRAMES];
+	__u16 rtp_less; /* what its RTP numbers are lower by than its group's */
+	__u16 rtp_last; /* the last one that it got */
+	__u8 rtp_epoch; /* of the source that they are of, 0 = none */
+	__u8 rtp_again; /* the next number follows the last one, whatever the group's is */
+	__u16 pad2;
 };
-_Static_assert(sizeof(struct ecs_receiver_count) == 104, "map ABI");
+_Static_assert(sizeof(struct ecs_receiver_count) == 112, "map ABI");
 
 /* A policy's view of one video. Times are in ticks of 90 kHz, of the stream's own clock. */
 struct ecs_cast_lane {
@@ -164,6 +179,16 @@ struct ecs_cast_lane {
 };
 _Static_assert(sizeof(struct ecs_cast_lane) == 56, "map ABI");
 
+/* The RTP packets that a policy took out. */
+struct ecs_cast_group_rtp {
+	__u64 gone;  /* which of the last 64; bit 0 is the last one */
+	__u16 taken; /* all of them, modulo 65536 */
+	__u8 epoch;  /* of the source that this is about */
+	__u8 before; /* the frame before the one under way is not sent */
+	__u32 pad;
+};
+_Static_assert(sizeof(struct ecs_cast_group_rtp) == 16, "map ABI");
+
 /* ecs_cast_groups: array, index id * ECS_CAST_STATES_MAX + state. */
 struct ecs_cast_group_state {
 	struct ecs_cast_lane lane[ECS_CAST_VIDEOS];
@@ -171,8 +196,9 @@ struct ecs_cast_group_state {
 	__u64 dropped[ECS_FRAMES];
 	__s64 tokens;	 /* ECS_POLICY_RATE: what may be sent at once, in millionths of a bit */
 	__u64 filled_us; /* when the last of them came; 0 = never */
+	struct ecs_cast_group_rtp rtp;
 };
-_Static_assert(sizeof(struct ecs_cast_group_state) == 304, "map ABI");
+_Static_assert(sizeof(struct ecs_cast_group_state) == 320, "map ABI");
 
 /* Why a datagram went to every receiver as it was. */
 enum ecs_cast_pass {
@@ -180,6 +206,10 @@ enum ecs_cast_pass {
 	ECS_CAST_PASS_SYNC,	 /* a TS packet that does not begin with 0x47 */
 	ECS_CAST_PASS_GSO,	 /* several datagrams in one, not looked into */
 	ECS_CAST_PASS_SCRAMBLED, /* TS packets of a video that is scrambled; they alone are meant */
+	ECS_CAST_PASS_CODEC,	 /* RTP whose codec is not known yet */
+	ECS_CAST_PASS_SOURCE,	 /* RTP of another source than the video */
+	ECS_CAST_PASS_RTCP,
+	ECS_CAST_PASS_RTP, /* RTP packets of a kind that is not looked into; they alone are meant */
 	ECS_CAST_PASSES,
 };
 
@@ -218,12 +248,43 @@ struct ecs_cast_section {
 };
 _Static_assert(sizeof(struct ecs_cast_section) == 4, "map ABI");
 
+/* The RTP source that carries the video. */
+struct ecs_cast_rtp {
+	__u32 ssrc;
+	__u32 timestamp; /* of the frame that was decided on last */
+	__u32 before;	 /* of the one before it */
+	__u16 seq;	 /* the highest number so far */
+	__u8 type;	 /* payload type of the video */
+	__u8 epoch; /* counts sources, 0 = none yet: policies and receivers start over with each */
+	__u8 decided;	/* how many of the two timestamps hold */
+	__u8 strangers; /* packets of others in a row */
+	__u8 held;	/* packets in ecs_cast_held */
+	__u8 pad;
+};
+_Static_assert(sizeof(struct ecs_cast_rtp) == 20, "map ABI");
+
+/* ecs_cast_held: array, by id * ECS_CAST_HELD + number: RTP packets that came before the first
+ * slice of their frame, which decides about them, too. */
+#define ECS_CAST_HELD 8
+#define ECS_CAST_HELD_LEN 1024
+
+struct ecs_cast_held {
+	__u16 length;
+	__u16 seq;
+	__u8 sets; /* it holds parameter sets */
+	__u8 pad[3];
+	__u8 data[ECS_CAST_HELD_LEN] __attribute__((aligned(8))); /* zeroes behind the end */
+};
+_Static_assert(sizeof(struct ecs_cast_held) == 1032, "map ABI");
+
 /* ecs_cast_states: array, by id: what the stream itself has told. */
 struct ecs_cast_state {
 	struct ecs_cast_video video[ECS_CAST_VIDEOS];
 	struct ecs_cast_program program[ECS_CAST_PROGRAMS];
+	struct ecs_cast_rtp rtp;
 	__u32 pat_crc;
-	__u32 pad;
+	__u8 container; /* enum ecs_container */
+	__u8 pad[7];
 	__u64 packets; /* datagrams */
 	__u64 bytes;
 	__u64 frames[ECS_FRAMES];
@@ -235,7 +296,7 @@ struct ecs_cast_state {
 	__u8 pad2[3];
 	struct ecs_cast_section section[ECS_CAST_SECTIONS];
 };
-_Static_assert(sizeof(struct ecs_cast_state) == 536, "map ABI");
+_Static_assert(sizeof(struct ecs_cast_state) == 592, "map ABI");
 
 /* ecs_cast_carries: array, by id. Datagrams that are no whole number of TS packets are one stream
  * of bytes: whole packets that did not fit into the last copy, and at most one that is not whole.

@@ -8,7 +8,8 @@
 #define ECS_STAGE_CAST_H
 
 #include "../cast_cut.h"
-#include "../cast_output.h"
+#include "../cast_find.h"
+#include "../rtp_output.h"
 #include "../vlan.h"
 
 #define ECS_CAST_WAIT_NS 10000000000ull /* for a keyframe, before a receiver gets what there is */
@@ -70,10 +71,15 @@ static long cast_member(__u32 i, void *ctx)
 	/* What was not looked into goes to all at once. */
 	if (c->work->frame.packets && cast_joined(count) == c->work->frame.variant) {
 		c->work->frame.waiting = 1;
+		if (c->work->frame.rtp && !c->work->frame.variant)
+			count->rtp_again = 1;
 		return 0;
 	}
 	ecs_cast_flush(c->skb);
-	if ((to->flags & ECS_RECEIVER_REWRITES) || c->work->frame.own)
+	if (c->work->frame.rtp)
+		rtp_go_on(&c->work->rtp, count);
+	if ((to->flags & ECS_RECEIVER_REWRITES) || c->work->frame.own ||
+	    (c->work->frame.rtp && c->work->rtp.less))
 		ecs_cast_own(c->skb, place);
 	cast_hold(c->work, to, index);
 	if (c->work->frame.variant && c->work->made.joins)
@@ -111,6 +117,8 @@ __noinline int ecs_cast_thin(__u32 state, __u32 waiting)
 	if (!thin.work || !thin.state)
 		return 0;
 	thin.policy = thin.work->frame.policy;
+	if (thin.work->frame.rtp)
+		return ecs_rtp_thin_ts(&thin, waiting);
 	if (waiting)
 		ecs_thin_waiting(&thin, thin.work->frame.packets);
 	else
@@ -132,7 +140,8 @@ static __always_inline void cast_thinned(struct __sk_buff *skb, struct ecs_ts_wo
 	work->frame.state = state;
 	if (kept <= 0)
 		return;
-	if ((work->made.changed || work->frame.dirty || work->frame.cut) &&
+	if ((work->made.changed || work->frame.dirty || work->frame.cut ||
+	     (work->frame.rtp && work->rtp.out != work->rtp.sent)) &&
 	    ecs_cast_write(skb, kept))
 		return;
 	ecs_cast_members(skb, id, group->count);
@@ -177,6 +186,33 @@ __noinline int ecs_cast_seeds(__u32 index)
 	return 0;
 }
 
+/* The same for an RTP packet that is a part of one frame. Nothing of it may go out, and yet those
+ * that wait get it. */
+static __always_inline void cast_rtp(struct __sk_buff *skb, struct ecs_ts_work *work, __u32 id,
+				     const struct ecs_cast_group *group)
+{
+	__u32 state = id * ECS_CAST_STATES_MAX + group->state;
+	int kept;
+
+	work->frame.policy = group->policy;
+	work->frame.waiting = 0;
+	work->frame.variant = 0;
+	work->frame.state = state;
+	kept = ecs_rtp_policy(state, 0);
+	if (kept > 0) {
+		if (ecs_rtp_write(skb, kept))
+			return;
+		ecs_cast_members(skb, id, group->count);
+		if (!work->frame.waiting)
+			return;
+	}
+	kept = ecs_rtp_policy(state, 1);
+	if (kept <= 0 || ecs_rtp_write(skb, kept))
+		return;
+	work->frame.variant = 1;
+	ecs_cast_members(skb, id, group->count);
+}
+
 static long cast_group(__u32 i, void *ctx)
 {
 	struct ecs_cast *c = ctx;
@@ -190,18 +226,26 @@ static long cast_group(__u32 i, void *ctx)
 		ecs_cast_seeds(index);
 	group = &plan->group[i];
 	c->work->frame.first = index * ECS_RECEIVERS_MAX + group->first;
-	if (c->work->frame.packets)
+	if (c->work->frame.rtp == ECS_CONTAINER_RTP)
+		cast_rtp(c->skb, c->work, c->work->frame.id, group);
+	else if (c->work->frame.packets)
 		cast_thinned(c->skb, c->work, c->work->frame.id, group);
 	else
 		ecs_cast_members(c->skb, c->work->frame.id, group->count);
 	return 0;
 }
 
+enum cast_look {
+	CAST_LOOKED,
+	CAST_RTP, /* cast_rtp_look() is to look */
+	CAST_CUT, /* TS packets begin or end in other datagrams: cast_runs() is to look */
+};
+
 /**
  * ecs_cast_look - copy the payload and look into it
  *
  * If that cannot be, work->frame.packets stays 0, and the reason is counted.
- * Return: 0; 1 if TS packets begin or end in other datagrams, and ecs_cast_cut() is to look.
+ * Return: enum cast_look.
  */
 __noinline int ecs_cast_look(struct __sk_buff *skb, __u32 id)
 {
@@ -210,7 +254,7 @@ __noinline int ecs_cast_look(struct __sk_buff *skb, __u32 id)
 		.state = bpf_map_lookup_elem(&ecs_cast_states, &id),
 		.pids = bpf_map_lookup_elem(&ecs_cast_pids, &id),
 	};
-	__u32 packets, length;
+	__u32 packets, length, last;
 
 	if (!ts.work || !ts.state || !ts.pids)
 		return 0;
@@ -222,21 +266,29 @@ __noinline int ecs_cast_look(struct __sk_buff *skb, __u32 id)
 		ts.state->passed[ECS_CAST_PASS_GSO]++;
 		return 0;
 	}
+	last = length - 1;
+	asm volatile("" : "+r"(last)); /* as in cast_store_head() */
+	if (!ts.state->carried && last < ECS_TS_BYTES) {
+		asm volatile("" : "+r"(last));
+		if (bpf_skb_load_bytes(skb, ts.work->frame.l4 + ECS_UDP_HLEN, ts.work->data,
+				       last + 1))
+			return CAST_LOOKED;
+		if (ecs_rtp_is(ts.work))
+			return CAST_RTP;
+	}
 	if (length > ts.state->largest)
 		ts.state->largest = length;
 	if (ts.state->carried || length < ECS_TS_LEN || length > ECS_TS_BYTES ||
-	    packets * ECS_TS_LEN != length)
-		return 1;
-	if (bpf_skb_load_bytes(skb, ts.work->frame.l4 + ECS_UDP_HLEN, ts.work->data, length))
-		return 0;
-	if (ts.work->data[0] != ECS_TS_SYNC)
-		return 1;
+	    packets * ECS_TS_LEN != length || ts.work->data[0] != ECS_TS_SYNC)
+		return CAST_CUT;
 	ts.state->synced = !ecs_ts_datagram(&ts, packets);
-	if (ts.state->synced)
+	if (ts.state->synced) {
+		ecs_rtp_none(&ts);
 		ts.work->frame.packets = packets;
-	else
+	} else {
 		ts.state->passed[ECS_CAST_PASS_SYNC]++;
-	return 0;
+	}
+	return CAST_LOOKED;
 }
 
 static long cast_restore_packet(__u32 i, void *ctx)
@@ -253,10 +305,15 @@ static long cast_restore_packet(__u32 i, void *ctx)
 /* The frame as it came, for its normal way. */
 static __always_inline void cast_restore(struct ecs_cast *c)
 {
+	c->work->rtp.out = c->work->rtp.seq;
 	if (c->work->frame.cut) {
 		ecs_cast_uncut(c->skb);
-	} else if (c->work->frame.dirty) {
+	} else if (c->work->frame.rtp == ECS_CONTAINER_RTP) {
+		ecs_rtp_write(c->skb, ECS_RTP_WHOLE);
+	} else if (c->work->frame.dirty ||
+		   (c->work->frame.rtp && c->work->rtp.sent != c->work->rtp.seq)) {
 		bpf_loop(c->work->frame.packets, cast_restore_packet, c, 0);
+		c->work->made.changed = 0;
 		ecs_cast_write(c->skb, c->work->frame.packets);
 	}
 	if (c->work->frame.own)
@@ -282,102 +339,33 @@ static __always_inline void cast_runs(struct ecs_cast *c)
 	bpf_loop(ECS_CAST_GROUPS_MAX, cast_group, c, 0);
 }
 
-/* The network layer of work->head. Return: offset of the UDP header; 0 if it is none of ours. */
-static __always_inline __u32 cast_headers(struct ecs_ts_work *work, struct ecs_stream_key *key,
-					  __u32 *l3_len)
+/* Packets that were held go before the one whose frame they belong to. Each policy decides about
+ * that with the first of them. */
+static __always_inline void cast_recall(struct ecs_cast *c, __u32 count)
 {
-	__u8 *head = work->head;
-	__u16 proto = head[12] << 8 | head[13];
-
-	if (proto == ETH_P_IP) {
-		/* Version, options, protocol; no fragments: they have no ports. */
-		if (head[14] >> 4 != 4 || (head[14] & 15) < 5 || head[23] != ECS_IPPROTO_UDP ||
-		    (head[20] & 0x3f) || head[21])
-			return 0;
-		*l3_len = head[16] << 8 | head[17];
-		__builtin_memcpy(key->dst, &head[30], 4);
-		key->family = 4;
-		return ETH_HLEN + (head[14] & 15) * 4;
+	for (__u32 i = 0; i < ECS_CAST_HELD; i++) {
+		if (i >= count || ecs_rtp_recall(c->skb, i))
+			break;
+		bpf_loop(ECS_CAST_GROUPS_MAX, cast_group, c, 0);
+		c->work->rtp.fresh = 0;
 	}
-	if (proto != ETH_P_IPV6 || head[14] >> 4 != 6 || head[20] != ECS_IPPROTO_UDP)
-		return 0;
-	*l3_len = 40 + (head[18] << 8 | head[19]);
-	__builtin_memcpy(key->dst, &head[38], 16);
-	key->family = 6;
-	work->frame.v6 = 1;
-	return ETH_HLEN + 40;
+	ecs_rtp_recall(c->skb, ECS_RTP_CAME);
 }
 
-/* Differences are gathered and tested once: a branch for each byte would cost the verifier dear. */
-static __noinline int cast_is_from(const struct ecs_ts_work *work, const struct ecs_stream *stream)
+/* Return: enum cast_look. */
+static __always_inline int cast_rtp_look(struct ecs_cast *c)
 {
-	const __u8 *head = work->head;
-	__u32 differ = 0;
+	__u32 id = c->work->frame.id;
 
-	if (!(stream->flags & ECS_STREAM_SRC))
-		return 1;
-	if (work->frame.v6) {
-		for (int i = 0; i < 16; i++)
-			differ |= head[22 + i] ^ stream->src[i];
-	} else {
-		for (int i = 0; i < 4; i++)
-			differ |= head[26 + i] ^ stream->src[i];
-	}
-	return !differ;
-}
-
-/* What the other steps need to know. Whatever contradicts itself is left to its receiver. */
-static __always_inline int cast_begin(struct __sk_buff *skb, struct ecs_ts_work *work,
-				      const struct ecs_stream *stream, __u32 l4, __u32 l3_len)
-{
-	struct ecs_ts_frame *frame = &work->frame;
-
-	frame->l4 = l4;
-	frame->length = bpf_ntohs(cast_get16(work->head, l4 + 4)) - ECS_UDP_HLEN;
-	frame->current = frame->length;
-	frame->ip_sum = cast_get16(work->head, ETH_HLEN + 10);
-	frame->udp_sum = cast_get16(work->head, l4 + 6);
-	frame->keep = stream->flags & ECS_STREAM_KEEP;
-	frame->id = stream->id;
-	frame->plan = stream->id * 2 + stream->bank;
-	frame->now_ns = bpf_ktime_get_coarse_ns();
-	if (skb->gso_size)
-		return 1;
-	return frame->length <= 65535 && l3_len == l4 - ETH_HLEN + ECS_UDP_HLEN + frame->length &&
-	       ETH_HLEN + l3_len <= skb->len;
-}
-
-/**
- * ecs_cast_find - read the headers and find the cast they belong to
- * @network: of the frame, 0 = none
- *
- * Return: 1 if there is one; work->head and frame then tell of it.
- */
-__noinline int ecs_cast_find(struct __sk_buff *skb, __u32 network)
-{
-	struct ecs_ts_work *work = ecs_cast_scratch();
-	struct ecs_stream_key key = {.source = skb->ifindex};
-	const struct ecs_stream *stream;
-	__u32 l3_len = 0, l4;
-
-	if (!work)
-		return 0;
-	work->frame = (struct ecs_ts_frame){};
-	/* No shorter than Ethernet, IPv4 and UDP; IPv6's addresses are in the first 54. */
-	if (bpf_skb_load_bytes(skb, 0, work->head, ETH_HLEN + 40 + ECS_UDP_HLEN) &&
-	    (bpf_skb_load_bytes(skb, 0, work->head, ETH_HLEN + 20 + ECS_UDP_HLEN) ||
-	     work->head[12] != ETH_P_IP >> 8 || work->head[13] != (ETH_P_IP & 255)))
-		return 0;
-	l4 = cast_headers(work, &key, &l3_len);
-	if (!l4 || bpf_skb_load_bytes(skb, 0, work->head, l4 + ECS_UDP_HLEN))
-		return 0;
-	key.port_be = cast_get16(work->head, l4 + 2);
-	stream = bpf_map_lookup_elem(&ecs_streams, &key);
-	if (!stream && network) {
-		key.source = ECS_STREAM_NETWORK | network;
-		stream = bpf_map_lookup_elem(&ecs_streams, &key);
-	}
-	return stream && cast_is_from(work, stream) && cast_begin(skb, work, stream, l4, l3_len);
+	if (ecs_rtp_into(id))
+		return CAST_CUT;
+	if (c->work->frame.rtp != ECS_CONTAINER_RTP)
+		return CAST_LOOKED;
+	if (c->work->rtp.part == ECS_RTP_HOLD)
+		ecs_rtp_hold(c->skb, id);
+	if (c->work->rtp.recall)
+		cast_recall(c, c->work->rtp.recall);
+	return CAST_LOOKED;
 }
 
 /**
@@ -390,12 +378,16 @@ __noinline int ecs_cast_find(struct __sk_buff *skb, __u32 network)
 __noinline int ecs_cast_run(struct __sk_buff *skb, __u32 network, int tag)
 {
 	struct ecs_cast c = {.skb = skb, .work = ecs_cast_scratch()};
+	int look;
 
 	if (!c.work || !ecs_cast_find(skb, network))
 		return ECS_CONTINUE;
 	if (tag >= 0 && bpf_skb_vlan_pop(skb))
 		return ECS_DROP;
-	if (ecs_cast_look(skb, c.work->frame.id))
+	look = ecs_cast_look(skb, c.work->frame.id);
+	if (look == CAST_RTP)
+		look = cast_rtp_look(&c);
+	if (look == CAST_CUT)
 		cast_runs(&c);
 	else
 		bpf_loop(ECS_CAST_GROUPS_MAX, cast_group, &c, 0);

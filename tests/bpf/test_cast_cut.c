@@ -162,6 +162,7 @@ static void what_is_no_ts_stream_passes_whole(void **state)
 	struct bt *bt = *state;
 	struct bt_frame frame, got;
 	uint8_t data[SIZE];
+	uint64_t passed = 0;
 
 	ct_group(&cast, ECS_POLICY_REF, 0, 0);
 	ct_to(&cast, bt, 1);
@@ -179,7 +180,10 @@ static void what_is_no_ts_stream_passes_whole(void **state)
 		assert_int_equal(got.len, frame.len);
 		assert_memory_equal(got.data, frame.data, frame.len);
 	}
-	assert_int_equal(ct_state(bt, 0).passed[ECS_CAST_PASS_SYNC], 200);
+	/* Some of it looks like RTP or RTCP. */
+	for (size_t i = 0; i < ECS_CAST_PASSES; i++)
+		passed += ct_state(bt, 0).passed[i];
+	assert_int_equal(passed, 200);
 }
 
 /* The destination that one receiver of a policy wants is not that of the next policy's. */

@@ -53,3 +53,11 @@ tests_unit_test_ladder_SOURCES = tests/unit/test_ladder.c tests/unit/unit.h \
 	userspace/daemon/ladder_step.c
 tests_unit_test_ladder_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS) $(JANSSON_CFLAGS)
 tests_unit_test_ladder_LDADD = userspace/lib/libecs.a $(CMOCKA_LIBS) $(JANSSON_LIBS)
+
+unit_tests += tests/unit/test_rtp tests/unit/test_rtp_thin
+tests_unit_test_rtp_SOURCES = tests/unit/test_rtp.c tests/unit/rtp_packets.h tests/unit/unit.h
+tests_unit_test_rtp_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS) $(JANSSON_CFLAGS) -Wno-unused-function
+tests_unit_test_rtp_LDADD = $(CMOCKA_LIBS) $(JANSSON_LIBS)
+tests_unit_test_rtp_thin_SOURCES = tests/unit/test_rtp_thin.c tests/unit/rtp_packets.h tests/unit/unit.h
+tests_unit_test_rtp_thin_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS) $(JANSSON_CFLAGS)
+tests_unit_test_rtp_thin_LDADD = $(CMOCKA_LIBS) $(JANSSON_LIBS)

@@ -64,6 +64,8 @@ static const struct {
 	{"cast add tv from tap0 dst 239.1.1.1 port 5000 src 10.0.0.1 original keep", "cast.add",
 	 "{'name':'tv','from':'tap0','dst':'239.1.1.1','port':5000,'src':'10.0.0.1',"
 	 "'original':'keep'}"},
+	{"cast add tv from tap0 dst 239.1.1.1 port 5000 codec hevc", "cast.add",
+	 "{'name':'tv','from':'tap0','dst':'239.1.1.1','port':5000,'codec':'hevc'}"},
 	{"cast add tv network lan dst ff0e::1 port 5000", "cast.add",
 	 "{'name':'tv','network':'lan','dst':'ff0e::1','port':5000}"},
 	{"cast to tv tap1 policy ref to 10.0.0.7:6000 mac 02:00:00:00:00:07", "cast.to",

@@ -80,6 +80,7 @@ static int change_group(struct ecs_datapath *dp, const struct ecs_state_cast *ca
 		count.base_dropped[i] += b.dropped[i] - a.dropped[i];
 	}
 	count.joined = count.waits_ns = 0;
+	count.rtp_again = 1;
 	return set(dp->cast.counts, cast->id * ECS_RECEIVERS_MAX + to->record.number, &count);
 }
 

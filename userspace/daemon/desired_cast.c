@@ -50,6 +50,7 @@ static void make_key(struct ecs_desired *c, const struct ecs_config_cast *from,
 		cast->key.port_be = from->port;
 	cast->key.family = from->family == AF_INET ? 4 : 6;
 	cast->flags = (from->keep ? ECS_STREAM_KEEP : 0) | (from->has_src ? ECS_STREAM_SRC : 0);
+	cast->flags |= from->rtp << ECS_STREAM_CODEC;
 	memcpy(cast->src, from->src, sizeof(cast->src));
 	if (from->network[0])
 		cast->key.source = ECS_STREAM_NETWORK | network;

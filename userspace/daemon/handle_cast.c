@@ -16,6 +16,10 @@ static const char *const passes[ECS_CAST_PASSES] = {
 	[ECS_CAST_PASS_SYNC] = "no TS packets",
 	[ECS_CAST_PASS_GSO] = "several datagrams in one (GSO)",
 	[ECS_CAST_PASS_SCRAMBLED] = "scrambled",
+	[ECS_CAST_PASS_CODEC] = "RTP whose codec is not known yet",
+	[ECS_CAST_PASS_SOURCE] = "RTP of another source than the video",
+	[ECS_CAST_PASS_RTCP] = "RTCP",
+	[ECS_CAST_PASS_RTP] = "RTP packets of a kind that is not looked into",
 };
 
 static const char *codec_text(uint8_t codec)
@@ -24,6 +28,15 @@ static const char *codec_text(uint8_t codec)
 		[ECS_CODEC_MPEG2] = "mpeg2", [ECS_CODEC_H264] = "h264", [ECS_CODEC_HEVC] = "hevc"};
 
 	return codec < ECS_ARRAY_SIZE(names) ? names[codec] : NULL;
+}
+
+static const char *container_text(uint8_t container)
+{
+	static const char *const names[] = {[ECS_CONTAINER_TS] = "ts",
+					    [ECS_CONTAINER_RTP_TS] = "rtp/ts",
+					    [ECS_CONTAINER_RTP] = "rtp"};
+
+	return container < ECS_ARRAY_SIZE(names) ? names[container] : NULL;
 }
 
 static json_t *frame_counts(const __u64 counts[], const __u64 base[])
@@ -134,12 +147,15 @@ static json_t *cast_row(struct ecs_daemon *d, const struct ecs_config_cast *from
 	if (cast)
 		ecs_datapath_cast_state(d->dp, cast->id, &state);
 	inet_ntop(from->family, from->dst, dst, sizeof(dst));
-	row = json_pack("{s:s, s:s, s:s, s:i, s:s, s:s?, s:o, s:o, s:i}", "name", from->name,
-			"from", from->from[0] ? from->from : from->network, "dst", dst, "port",
-			from->port, "state", cast && cast->live ? "up" : "waiting", "codec",
-			codec_text(video->codec), "video_pid",
-			video->codec ? json_integer(video->pid) : json_null(), "frames_in",
-			frame_counts(state.frames, NULL), "receivers", (int)json_array_size(list));
+	row = json_pack(
+		"{s:s, s:s, s:s, s:i, s:s, s:s?, s:s?, s:o, s:o, s:i}", "name", from->name, "from",
+		from->from[0] ? from->from : from->network, "dst", dst, "port", from->port, "state",
+		cast && cast->live ? "up" : "waiting", "container", container_text(state.container),
+		"codec", codec_text(video->codec), "video_pid",
+		video->codec && state.container != ECS_CONTAINER_RTP ? json_integer(video->pid)
+								     : json_null(),
+		"frames_in", frame_counts(state.frames, NULL), "receivers",
+		(int)json_array_size(list));
 	if (!full) {
 		json_decref(list);
 		return row;

@@ -178,6 +178,11 @@
 		.name = "original", .type = ECS_TYPE_CHOICE, .keyword = "original",                \
 		.choices = "keep|consume", .optional = true                                        \
 	}
+#define K_CODEC_OPT                                                                                \
+	{                                                                                          \
+		.name = "codec", .type = ECS_TYPE_CHOICE, .keyword = "codec",                      \
+		.choices = "auto|h264|hevc|ts", .optional = true                                   \
+	}
 #define K_POLICY                                                                                   \
 	{                                                                                          \
 		.name = "policy", .type = ECS_TYPE_POLICY, .keyword = "policy", .meta = "POLICY"   \
@@ -253,7 +258,8 @@ const struct ecs_command ecs_commands[] = {
 	{"cast show", "cast.show", READ, "show a cast and what each receiver got", {P_NAME}},
 	{"cast add", "cast.add", CONFIG,
 	 "take a video stream that a port, or a network, receives, for copies of it",
-	 {P_NAME, K_FROM_OPT, K_NETWORK_OPT, K_DST, K_UDP_PORT, K_SRC_OPT, K_ORIGINAL_OPT}},
+	 {P_NAME, K_FROM_OPT, K_NETWORK_OPT, K_DST, K_UDP_PORT, K_SRC_OPT, K_CODEC_OPT,
+	  K_ORIGINAL_OPT}},
 	{"cast to", "cast.to", CONFIG,
 	 "send a port, the ports of a network or the host a copy of the stream, thinned by a policy",
 	 {P_NAME, K_RECEIVER, K_POLICY_OPT, K_TO_OPT, K_MAC_OPT}},

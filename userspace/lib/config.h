@@ -64,7 +64,8 @@ struct ecs_config_cast {
 	uint16_t port;
 	bool has_src;
 	uint8_t src[16];
-	bool keep; /* the original goes its normal way, too */
+	bool keep;   /* the original goes its normal way, too */
+	uint8_t rtp; /* enum ecs_codec that RTP carries; ECS_CODEC_NONE: find out */
 };
 
 /* Of a cast: one port, all of a network, or the host. */

@@ -5,7 +5,24 @@
 #include <arpa/inet.h>
 #include <errno.h>
 
+#include <ecswitch/cleanup.h>
 #include "config_list.h"
+
+/* What RTP can be said to carry. */
+static const char *const codecs[] = {
+	[ECS_CODEC_NONE] = "auto",
+	[ECS_CODEC_H264] = "h264",
+	[ECS_CODEC_HEVC] = "hevc",
+	[ECS_CODEC_TS] = "ts",
+};
+
+static uint8_t codec_of(const char *text)
+{
+	for (uint8_t i = 0; i < ECS_ARRAY_SIZE(codecs); i++)
+		if (codecs[i] && !strcmp(codecs[i], text))
+			return i;
+	return ECS_CODEC_NONE;
+}
 
 const struct ecs_config_cast *ecs_config_cast(const struct ecs_config *config, const char *name)
 {
@@ -38,8 +55,8 @@ static bool same_stream(const struct ecs_config_cast *a, const struct ecs_config
 
 static bool same(const struct ecs_config_cast *a, const struct ecs_config_cast *b)
 {
-	return same_stream(a, b) && a->keep == b->keep && a->has_src == b->has_src &&
-	       !memcmp(a->src, b->src, sizeof(a->src));
+	return same_stream(a, b) && a->keep == b->keep && a->rtp == b->rtp &&
+	       a->has_src == b->has_src && !memcmp(a->src, b->src, sizeof(a->src));
 }
 
 static int check(const struct ecs_config *config, const struct ecs_config_cast *cast,
@@ -73,6 +90,7 @@ int ecs_config_cast_add(struct ecs_config *config, const json_t *params, bool *c
 	struct ecs_config_cast cast = {
 		.port = json_integer_value(json_object_get(params, "port")),
 		.keep = !strcmp(ecs_arg_text(params, "original"), "keep"),
+		.rtp = codec_of(ecs_arg_text(params, "codec")),
 	};
 	const struct ecs_config_cast *old;
 	uint8_t family;
@@ -127,10 +145,11 @@ int ecs_config_cast_dump(json_t *commands, const struct ecs_config *config)
 
 		inet_ntop(cast->family, cast->dst, dst, sizeof(dst));
 		inet_ntop(cast->family, cast->src, src, sizeof(src));
-		params = json_pack("{s:s, s:s*, s:s*, s:s, s:i, s:s*, s:s*}", "name", cast->name,
-				   "from", cast->from[0] ? cast->from : NULL, "network",
+		params = json_pack("{s:s, s:s*, s:s*, s:s, s:i, s:s*, s:s*, s:s*}", "name",
+				   cast->name, "from", cast->from[0] ? cast->from : NULL, "network",
 				   cast->network[0] ? cast->network : NULL, "dst", dst, "port",
-				   cast->port, "src", cast->has_src ? src : NULL, "original",
+				   cast->port, "src", cast->has_src ? src : NULL, "codec",
+				   cast->rtp ? codecs[cast->rtp] : NULL, "original",
 				   cast->keep ? "keep" : NULL);
 		rc |= json_array_append_new(
 			commands, json_pack("{s:s, s:o}", "method", "cast.add", "params", params));
