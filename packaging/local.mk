@@ -12,6 +12,14 @@ packaging/ecswitchd@.service: packaging/ecswitchd@.service.in
 $(units):
 	$(AM_V_GEN)$(MKDIR_P) packaging && sed 's|@sbindir[@]|$(sbindir)|' $(srcdir)/$@.in >$@
 
+# The switch goes by its own name, too: systemctl status ecswitch, systemctl start ecswitch@lab.
+install-data-hook:
+	cd $(DESTDIR)$(systemdsystemunitdir) && $(LN_S) -f ecswitchd.service ecswitch.service && \
+		$(LN_S) -f ecswitchd@.service ecswitch@.service
+uninstall-hook:
+	rm -f $(DESTDIR)$(systemdsystemunitdir)/ecswitch.service \
+		$(DESTDIR)$(systemdsystemunitdir)/ecswitch@.service
+
 # The group that may read, the folder of the sockets, and a configuration to begin with.
 dist_sysusers_DATA = packaging/sysusers.d/ecswitch.conf
 dist_tmpfiles_DATA = packaging/tmpfiles.d/ecswitch.conf
