@@ -25,5 +25,8 @@ dist_sysusers_DATA = packaging/sysusers.d/ecswitch.conf
 dist_tmpfiles_DATA = packaging/tmpfiles.d/ecswitch.conf
 dist_examples_DATA = packaging/ecswitch.conf.example
 
-# What QEMU calls for a tap.
-dist_pkglibexec_SCRIPTS = packaging/qemu/ecswitch-ifup packaging/qemu/ecswitch-ifdown
+# What QEMU calls for a tap, and libvirt for a domain.
+dist_pkglibexec_SCRIPTS = \
+	packaging/libvirt/ecswitch-libvirt \
+	packaging/qemu/ecswitch-ifdown \
+	packaging/qemu/ecswitch-ifup

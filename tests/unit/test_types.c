@@ -120,6 +120,25 @@ static void cleaned_text_is_one_line_of_utf8(void **state)
 	assert_string_equal(ecs_text_clean(broken), "? ? ??? ?? ? ??");
 }
 
+static void names_of_others_are_short_utf8_without_control_characters(void **state)
+{
+	char longest[ECS_TEXT_MAX + 1];
+
+	memset(longest, 'a', sizeof(longest));
+	longest[ECS_TEXT_MAX] = '\0';
+	assert_false(ecs_text_valid(longest));
+	longest[ECS_TEXT_MAX - 1] = '\0';
+	assert_true(ecs_text_valid(longest));
+	assert_true(ecs_text_valid("web 1 \"b\" \xc3\xbc \xe2\x82\xac"));
+	assert_false(ecs_text_valid(""));
+	assert_false(ecs_text_valid("a\nb"));
+	assert_false(ecs_text_valid("a\x1b[1m"));
+	assert_false(ecs_text_valid("a\xc2\x9b"
+				    "1m"));
+	assert_false(ecs_text_valid("a\xff"));
+	assert_false(ecs_text_valid("a\xe2\x82"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -131,6 +150,7 @@ int main(void)
 		cmocka_unit_test(network_names_are_plain_and_short),
 		cmocka_unit_test(patterns_can_match_a_link),
 		cmocka_unit_test(cleaned_text_is_one_line_of_utf8),
+		cmocka_unit_test(names_of_others_are_short_utf8_without_control_characters),
 	};
 
 	return cmocka_run_group_tests_name("types", tests, NULL, NULL);

@@ -9,5 +9,6 @@ EXTRA_DIST += \
 	tests/vm/guests.sh \
 	tests/vm/image.bash \
 	tests/vm/init \
+	tests/vm/libvirt.sh \
 	tests/vm/run \
 	tests/vm/smoke.sh

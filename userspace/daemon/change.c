@@ -205,6 +205,20 @@ void ecs_change_commit(struct ecs_daemon *d, struct ecs_config *config)
 	ecs_running_save(d);
 }
 
+int ecs_change_one(struct ecs_daemon *d, const char *method, json_t *params, json_t **result,
+		   struct ecs_err *err)
+{
+	bool dry_run = json_is_true(json_object_get(params, "dry_run"));
+	json_t *commands;
+	int r;
+
+	json_object_del(params, "dry_run");
+	commands = json_pack("[{s:s, s:O}]", "method", method, "params", params);
+	r = ecs_change(d, d->config, commands, NULL, dry_run, result, err);
+	json_decref(commands);
+	return r;
+}
+
 int ecs_change(struct ecs_daemon *d, const struct ecs_config *base, json_t *commands,
 	       const char *script, bool dry_run, json_t **result, struct ecs_err *err)
 {

@@ -11,6 +11,7 @@
 #include <systemd/sd-event.h>
 
 #include "datapath.h"
+#include "guests.h"
 #include "netlink/watch.h"
 #include "observed.h"
 #include "problems.h"
@@ -29,7 +30,7 @@ struct ecs_options {
 
 struct ecs_daemon {
 	struct ecs_options options;
-	char *config_path, *socket_path, *pins_path, *running_path, *reserved_path;
+	char *config_path, *socket_path, *pins_path, *running_path, *reserved_path, *guests_path;
 	time_t started;
 
 	sd_event *event;
@@ -44,6 +45,7 @@ struct ecs_daemon {
 
 	struct ecs_config *config;
 	struct ecs_observed observed;
+	struct ecs_guests guests;
 	struct ecs_state have;
 	struct ecs_problems problems;
 	struct ecs_nat_cursor expiry_cursor;
@@ -116,6 +118,8 @@ int ecs_config_load_file(const char *path, struct ecs_config **out, struct ecs_e
 /** ecs_config_save - write as a command file, atomically. Return: 0 or -errno. */
 int ecs_config_save(const struct ecs_config *config, const char *path, const char *header,
 		    struct ecs_err *err);
+/** ecs_guests_keep - remember who is behind which link for the next daemon, if that changed. */
+void ecs_guests_keep(struct ecs_daemon *d);
 /** ecs_running_save - remember the running configuration for the next daemon. */
 void ecs_running_save(struct ecs_daemon *d);
 

@@ -21,6 +21,7 @@ int ecs_detach(struct ecs_daemon *d, struct ecs_err *err)
 		return ecs_fail(err, -EBUSY, "not everything could be taken down: %s",
 				d->problems.list[0].text);
 	unlink(d->running_path);
+	unlink(d->guests_path);
 	unlink(d->socket_path); /* a killed daemon leaves it */
 	return ecs_datapath_unpin(d->pins_path, err);
 }

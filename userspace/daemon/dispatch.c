@@ -22,20 +22,6 @@ static int check(const struct ecs_command *command, bool writer, json_t *params,
 	return ecs_params_check(command, params, err) < 0 ? ECS_RPC_INVALID_PARAMS : 0;
 }
 
-static int change_one(struct ecs_daemon *d, const struct ecs_command *command, json_t *params,
-		      json_t **result, struct ecs_err *err)
-{
-	bool dry_run = json_is_true(json_object_get(params, "dry_run"));
-	json_t *commands;
-	int r;
-
-	json_object_del(params, "dry_run");
-	commands = json_pack("[{s:s, s:O}]", "method", command->method, "params", params);
-	r = ecs_change(d, d->config, commands, NULL, dry_run, result, err);
-	json_decref(commands);
-	return r;
-}
-
 /* Return: 0 or a JSON-RPC error code. */
 static int serve(struct ecs_daemon *d, const struct ecs_request *request, json_t *params,
 		 struct ecs_dispatch *out, json_t **result, struct ecs_err *err)
@@ -57,10 +43,10 @@ static int serve(struct ecs_daemon *d, const struct ecs_request *request, json_t
 		*result = json_pack("{s:b}", "monitoring", 1);
 		return 0;
 	}
-	if (command->flags & ECS_COMMAND_CONFIG)
-		r = change_one(d, command, params, result, err);
-	else
+	if (handle)
 		r = handle(d, params, result, err);
+	else
+		r = ecs_change_one(d, command->method, params, result, err);
 	return r < 0 ? ECS_RPC_REFUSED : 0;
 }
 

@@ -54,6 +54,7 @@ static void on_link(const struct ecs_link *link, void *ctx)
 	bool news = !old || old->peer != link->peer || old->peer_elsewhere != link->peer_elsewhere;
 
 	store_link(link, d);
+	ecs_guest_check(&d->guests, link);
 	if (veth && !link->peer)
 		refresh_link(d, link->ifindex);
 	if (veth && news)
@@ -65,6 +66,7 @@ static void on_link_gone(uint32_t ifindex, void *ctx)
 {
 	struct ecs_daemon *d = ctx;
 
+	ecs_guest_del(&d->guests, ifindex);
 	if (!ecs_observed_link_del(&d->observed, ifindex))
 		return;
 	refresh_peers(d, ifindex, 0);
@@ -143,6 +145,8 @@ static void on_overrun(void *ctx)
 	ecs_info("netlink overrun: reading all links again");
 	if (read_all(d, &err) < 0)
 		ecs_error("cannot read the links: %s", err.text);
+	else
+		ecs_guests_prune(&d->guests, &d->observed);
 	for (size_t i = 0; i < d->have.port_count; i++)
 		d->have.ports[i].dirty = true;
 	ecs_reconcile_request(d);

@@ -31,6 +31,9 @@ ecs_handler ecs_handler_find(const char *method);
  */
 int ecs_change(struct ecs_daemon *d, const struct ecs_config *base, json_t *commands,
 	       const char *script, bool dry_run, json_t **result, struct ecs_err *err);
+/** ecs_change_one - the same for one command; "dry_run" is taken out of @params. */
+int ecs_change_one(struct ecs_daemon *d, const char *method, json_t *params, json_t **result,
+		   struct ecs_err *err);
 /** ecs_change_commit - make @config (taken over) the running one and reconcile. */
 void ecs_change_commit(struct ecs_daemon *d, struct ecs_config *config);
 
@@ -42,6 +45,7 @@ int ecs_handle_port_list(struct ecs_daemon *d, json_t *params, json_t **result,
 			 struct ecs_err *err);
 int ecs_handle_port_show(struct ecs_daemon *d, json_t *params, json_t **result,
 			 struct ecs_err *err);
+int ecs_handle_port_set(struct ecs_daemon *d, json_t *params, json_t **result, struct ecs_err *err);
 int ecs_handle_patch_list(struct ecs_daemon *d, json_t *params, json_t **result,
 			  struct ecs_err *err);
 int ecs_handle_fdb_list(struct ecs_daemon *d, json_t *params, json_t **result, struct ecs_err *err);

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-/* port list, port show: ports, and links that wait to become one. */
+/* port list, port show, port set: ports, and links that wait to become one. */
 #include "handle.h"
 
 #include <errno.h>
+#include <net/if.h>
 #include <string.h>
 
 #include "userspace/lib/types.h"
@@ -49,6 +50,17 @@ static void add_stats(struct ecs_daemon *d, json_t *row, uint32_t slot)
 			  (json_int_t)stats.fdb_full, "fdb_moved", (json_int_t)stats.fdb_moved));
 }
 
+static void add_guest(const struct ecs_daemon *d, json_t *row, uint32_t ifindex)
+{
+	const struct ecs_guest *guest = ecs_guest_of(&d->guests, ifindex);
+	char mac[ECS_MAC_TEXT_MAX];
+
+	json_object_set_new(row, "vm", guest ? json_string(guest->name) : json_null());
+	json_object_set_new(row, "vm_mac",
+			    guest && guest->has_mac ? json_string(ecs_mac_format(guest->mac, mac))
+						    : json_null());
+}
+
 json_t *ecs_port_row(struct ecs_daemon *d, const struct ecs_state_port *port)
 {
 	const char *problem = port->dirty ? problem_of(d, port->port.name) : NULL;
@@ -64,6 +76,7 @@ json_t *ecs_port_row(struct ecs_daemon *d, const struct ecs_state_port *port)
 			  "mac", ecs_mac_format(port->port.mac, mac), "mtu", (int)port->port.mtu,
 			  "manual", port->manual, "reason", problem);
 
+	add_guest(d, row, port->ifindex);
 	add_stats(d, row, port->port.slot);
 	return row;
 }
@@ -77,6 +90,7 @@ static json_t *waiting_row(struct ecs_daemon *d, const struct ecs_waiting *waiti
 				network_name(d, waiting->network), "state", "waiting", "mac", "mtu",
 				"manual", waiting->manual, "reason", waiting->reason);
 
+	add_guest(d, row, waiting->ifindex);
 	add_stats(d, row, 0);
 	return row;
 }
@@ -110,4 +124,63 @@ int ecs_handle_port_show(struct ecs_daemon *d, json_t *params, json_t **result, 
 		return 0;
 	}
 	return ecs_port_unknown(err, name);
+}
+
+/* The link of a command that may come before the kernel's word of the link. */
+static int find_link(struct ecs_daemon *d, const char *name, struct ecs_link *link,
+		     struct ecs_err *err)
+{
+	const struct ecs_link *known = ecs_observed_by_name(&d->observed, name);
+	uint32_t ifindex = known ? 0 : if_nametoindex(name);
+
+	if (known) {
+		*link = *known;
+		return 0;
+	}
+	if (!ifindex || ecs_link_get(d->nl, ifindex, link, NULL) < 0)
+		return ecs_fail(err, -ENODEV, "link \"%s\": there is no such link", name);
+	return 0;
+}
+
+/* Which VM is behind a link: no matter of the configuration, so it is neither saved nor reset. */
+static int set_guest(struct ecs_daemon *d, const json_t *params, const struct ecs_link *link,
+		     struct ecs_err *err)
+{
+	const char *name = json_string_value(json_object_get(params, "vm"));
+	const char *mac = json_string_value(json_object_get(params, "mac"));
+	uint8_t bytes[6];
+	int r = 0;
+
+	if (mac)
+		ecs_mac_parse(mac, bytes);
+	if (name)
+		r = ecs_guest_set(&d->guests, link, name, mac ? bytes : NULL);
+	else
+		ecs_guest_del(&d->guests, link->ifindex);
+	ecs_guests_keep(d);
+	return r < 0 ? ecs_fail(err, r, "too many VMs are known, or out of memory") : 0;
+}
+
+int ecs_handle_port_set(struct ecs_daemon *d, json_t *params, json_t **result, struct ecs_err *err)
+{
+	const json_t *vm = json_object_get(params, "vm");
+	const char *name = json_string_value(json_object_get(params, "port"));
+	struct ecs_link link;
+	int r;
+
+	if (!vm && json_object_get(params, "mac"))
+		return ecs_fail(err, -EINVAL, "mac says more of a VM: name it, by vm NAME");
+	if (!vm)
+		return ecs_change_one(d, "port.set", params, result, err);
+	if (json_object_get(params, "network"))
+		return ecs_fail(err, -EINVAL, "network and vm are two matters: say one at a time");
+	r = find_link(d, name, &link, err);
+	if (r == 0 && !json_is_true(json_object_get(params, "dry_run")))
+		r = set_guest(d, params, &link, err);
+	if (r == 0)
+		*result = json_pack(
+			"{s:b, s:[o]}", "changed", true, "plan",
+			json_sprintf("%s: the VM is %s", name,
+				     json_is_null(vm) ? "unknown" : json_string_value(vm)));
+	return r;
 }

@@ -36,6 +36,8 @@ ecswitchd_SOURCES = \
 	userspace/daemon/ladder_step.c \
 	userspace/daemon/ladder_step.h \
 	userspace/daemon/follow.c \
+	userspace/daemon/guests.c \
+	userspace/daemon/guests.h \
 	userspace/daemon/handle.h \
 	userspace/daemon/handle_cast.c \
 	userspace/daemon/handle_conf.c \

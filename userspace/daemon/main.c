@@ -130,7 +130,8 @@ static int make_paths(struct ecs_daemon *d, struct ecs_err *err)
 	d->pins_path = ecs_path_pins(instance);
 	if (!d->config_path || !d->socket_path || !d->pins_path ||
 	    asprintf(&d->running_path, "/run/ecswitch/%s.running", instance) < 0 ||
-	    asprintf(&d->reserved_path, "/run/ecswitch/%s.reserved", instance) < 0)
+	    asprintf(&d->reserved_path, "/run/ecswitch/%s.reserved", instance) < 0 ||
+	    asprintf(&d->guests_path, "/run/ecswitch/%s.guests", instance) < 0)
 		return ecs_fail(err, -ENOMEM, "out of memory");
 	if (mkdir("/run/ecswitch", 0755) < 0 && errno != EEXIST)
 		return ecs_fail(err, -errno, "cannot make /run/ecswitch: %s", strerror(errno));
@@ -228,6 +229,8 @@ static int open_switch(struct ecs_daemon *d, struct ecs_err *err)
 		r = ecs_follow_open(d, err);
 	if (r == 0)
 		r = ecs_adopt(d, err);
+	if (r == 0)
+		ecs_guests_load(&d->guests, d->guests_path, &d->observed);
 	if (r < 0 || d->options.detach)
 		return r;
 	r = ecs_config_start(d, adopted, err);
@@ -253,6 +256,7 @@ static void close_all(struct ecs_daemon *d)
 	ecs_config_free(d->config);
 	ecs_state_free(&d->have);
 	ecs_observed_free(&d->observed);
+	ecs_guests_free(&d->guests);
 	ecs_problems_free(&d->problems);
 	sd_event_source_unref(d->reconcile);
 	sd_event_source_unref(d->retry);
@@ -264,6 +268,7 @@ static void close_all(struct ecs_daemon *d)
 	free(d->pins_path);
 	free(d->running_path);
 	free(d->reserved_path);
+	free(d->guests_path);
 }
 
 static int run(struct ecs_daemon *d, struct ecs_err *err)

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Which handler serves which method. Commands that change the configuration need none. */
+/*
+ * Which handler serves which method. Commands that change the configuration need none, unless they
+ * can do more than that.
+ */
 #include "handle.h"
 
 #include <string.h>
@@ -14,6 +17,7 @@ static const struct ecs_method methods[] = {
 	{"match.list", ecs_handle_match_list},
 	{"port.list", ecs_handle_port_list},
 	{"port.show", ecs_handle_port_show},
+	{"port.set", ecs_handle_port_set},
 	{"patch.list", ecs_handle_patch_list},
 	{"fdb.list", ecs_handle_fdb_list},
 	{"fdb.flush", ecs_handle_fdb_flush},

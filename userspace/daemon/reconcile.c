@@ -221,6 +221,7 @@ void ecs_reconcile_now(struct ecs_daemon *d)
 	follow_default_route(d);
 	if (reconcile(d))
 		reconcile(d); /* now with the links that the first turn made */
+	ecs_guests_keep(d);
 }
 
 json_t *ecs_reconcile_preview(struct ecs_daemon *d, const struct ecs_config *config)

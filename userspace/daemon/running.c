@@ -133,6 +133,15 @@ void ecs_running_save(struct ecs_daemon *d)
 		ecs_warning("changes will not outlive this daemon: %s", err.text);
 }
 
+void ecs_guests_keep(struct ecs_daemon *d)
+{
+	struct ecs_err err = {};
+
+	if (d->guests.changed && ecs_guests_save(&d->guests, d->guests_path, &err) < 0)
+		ecs_warning("the names of VMs will not outlive this daemon: %s", err.text);
+	d->guests.changed = false;
+}
+
 static bool running_is_current(const struct ecs_daemon *d)
 {
 	ECS_FCLOSE FILE *in = fopen(d->running_path, "re");

@@ -49,6 +49,11 @@
 		.name = "network", .type = ECS_TYPE_NAME, .keyword = "network", .meta = "NAME",    \
 		.optional = true                                                                   \
 	}
+#define K_VM_OPT                                                                                   \
+	{                                                                                          \
+		.name = "vm", .type = ECS_TYPE_TEXT, .keyword = "vm", .meta = "NAME",              \
+		.optional = true, .nullable = true                                                 \
+	}
 #define K_PORT_OPT                                                                                 \
 	{                                                                                          \
 		.name = "port", .type = ECS_TYPE_IFNAME, .keyword = "port", .meta = "IF",          \
@@ -229,8 +234,9 @@ const struct ecs_command ecs_commands[] = {
 	{"port list", "port.list", READ, "list the ports", {}},
 	{"port show", "port.show", READ, "show one port", {P_IF("port")}},
 	{"port add", "port.add", CONFIG, "make a link a port of a network", {P_IF("port"), K_NETWORK}},
-	{"port set", "port.set", CONFIG, "move a port that was added into another network",
-	 {P_IF("port"), K_NETWORK}},
+	{"port set", "port.set", CONFIG | ECS_COMMAND_SET,
+	 "move a port that was added into another network, or say which VM is behind a link",
+	 {P_IF("port"), K_NETWORK_OPT, K_VM_OPT, K_MAC_OPT}},
 	{"port del", "port.del", CONFIG, "release a port that was added", {P_IF("port")}},
 
 	{"patch list", "patch.list", READ, "list the patches", {}},

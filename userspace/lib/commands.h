@@ -28,6 +28,7 @@ enum ecs_type {
 	ECS_TYPE_CHOICE,   /* JSON string, one of choices "a|b|c" */
 	ECS_TYPE_FLAG,	   /* keyword without value; JSON true */
 	ECS_TYPE_PATH,	   /* JSON string; completes files */
+	ECS_TYPE_TEXT,	   /* a name of others; JSON string */
 	ECS_TYPE_PREFIX4,  /* IPv4 address and prefix length; JSON string, canonical */
 	ECS_TYPE_PREFIX6,  /* the same for IPv6 */
 	ECS_TYPE_ADDR,	   /* address of either family; JSON string */

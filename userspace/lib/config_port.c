@@ -177,6 +177,12 @@ int ecs_config_port_set(struct ecs_config *config, const json_t *params, bool *c
 	struct ecs_config_port port;
 	int rc;
 
+	if (json_object_get(params, "vm") || json_object_get(params, "mac"))
+		return ecs_fail(
+			err, -EINVAL,
+			"port set %s: which VM is behind a link is no configuration; say it "
+			"by command, when the VM starts",
+			ifname);
 	if (!old)
 		return fail_no_port(config, ifname, err);
 	port = *old;

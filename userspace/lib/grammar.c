@@ -53,6 +53,9 @@ static char *type_expects(const struct ecs_param *param, char *buf, size_t size)
 	case ECS_TYPE_PATH:
 		snprintf(buf, size, "a file name");
 		break;
+	case ECS_TYPE_TEXT:
+		snprintf(buf, size, "a name (at most 127 bytes, no control characters)");
+		break;
 	case ECS_TYPE_PREFIX4:
 		snprintf(buf, size, "an address with its prefix length like 10.77.0.1/24");
 		break;
@@ -178,6 +181,8 @@ static bool string_valid(const struct ecs_param *param, const char *text)
 		return choice_valid(param->choices, text);
 	case ECS_TYPE_PATH:
 		return *text && strlen(text) < PATH_MAX;
+	case ECS_TYPE_TEXT:
+		return ecs_text_valid(text);
 	default:
 		return false;
 	}

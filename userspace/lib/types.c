@@ -137,6 +137,23 @@ static size_t utf8_length(const unsigned char *p)
 	return len;
 }
 
+bool ecs_text_valid(const char *text)
+{
+	const unsigned char *p = (const unsigned char *)text;
+	size_t len;
+
+	if (!*p || strlen(text) >= ECS_TEXT_MAX)
+		return false;
+	for (; *p; p += len) {
+		bool control = *p < 0x20 || *p == 0x7f || (*p == 0xc2 && p[1] < 0xa0);
+
+		len = utf8_length(p);
+		if (!len || control)
+			return false;
+	}
+	return true;
+}
+
 char *ecs_text_clean(char *text)
 {
 	unsigned char *p = (unsigned char *)text;

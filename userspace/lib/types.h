@@ -10,7 +10,8 @@
 #include <stdint.h>
 
 #define ECS_MAC_TEXT_MAX 18
-#define ECS_ADDR_TEXT_MAX 46			    /* INET6_ADDRSTRLEN */
+#define ECS_TEXT_MAX 128     /* of ECS_TYPE_TEXT, with the terminating zero */
+#define ECS_ADDR_TEXT_MAX 46 /* INET6_ADDRSTRLEN */
 #define ECS_PREFIX_TEXT_MAX (ECS_ADDR_TEXT_MAX + 4) /* "/128" */
 #define ECS_PORTS_TEXT_MAX 12			    /* "10000-20000" */
 #define ECS_TARGET_TEXT_MAX (ECS_ADDR_TEXT_MAX + 8) /* "[ADDR]:65535" */
@@ -69,6 +70,9 @@ bool ecs_name_valid(const char *text);
 bool ecs_pattern_valid(const char *text);
 /** ecs_pattern_match - fnmatch(3) of a link's name. */
 bool ecs_pattern_match(const char *pattern, const char *name);
+
+/** ecs_text_valid - UTF-8 without control characters, not empty, shorter than ECS_TEXT_MAX. */
+bool ecs_text_valid(const char *text);
 
 /**
  * ecs_text_clean - make a text fit to be printed on one line and to be a JSON string
