@@ -89,6 +89,12 @@ static bool ends_in(const char *text, const char *end)
 	return len >= end_len && !strcmp(text + len - end_len, end);
 }
 
+/* The name that a command begins with is one of its own kind. */
+static bool names_cast(const struct completion *c, const struct ecs_param *param)
+{
+	return !param->keyword && !strncmp(c->command->method, "cast.", strlen("cast."));
+}
+
 /* An "add" names what is new, so that only what exists elsewhere can be offered. */
 static void offer_value(const struct completion *c, const struct ecs_param *param)
 {
@@ -106,7 +112,8 @@ static void offer_value(const struct completion *c, const struct ecs_param *para
 		break;
 	case ECS_TYPE_NAME:
 		if (!adds || param->keyword)
-			offer_from_daemon(c, "network.list", "name");
+			offer_from_daemon(c, names_cast(c, param) ? "cast.list" : "network.list",
+					  "name");
 		break;
 	case ECS_TYPE_PATTERN:
 		if (!adds)
