@@ -48,6 +48,7 @@ debian_root()
 		awk '!/\|/ { printf "%s ", $1 }')"
 	DEBIAN_ROOT=$VM_CACHE/debian-12-$(md5sum <<< "$packages" | cut -c1-12)
 	[ ! -d "$DEBIAN_ROOT" ] || return 0
+	rm -rf "$VM_CACHE"/debian-12-* # of another list
 	tmp=$(mktemp -d "$VM_CACHE/tmp.XXXXXX") || return
 	debian_sources > "$tmp/sources.list"
 	[ -s "$tmp/sources.list" ] || vm_skip "apt knows no source of Debian 12"
