@@ -60,7 +60,7 @@ static __always_inline void decide_fill(const struct ecs_policy *policy,
 	__u64 now_us = now_ns / 1000, gap = now_us - state->filled_us;
 
 	if (!state->filled_us)
-		state->tokens = depth - (depth >> 2);
+		state->tokens = depth >> 2;
 	else
 		state->tokens +=
 			(__u64)policy->value * (gap < ECS_RATE_GAP_US ? gap : ECS_RATE_GAP_US);
