@@ -261,6 +261,36 @@ test_forced_drop_of_references_damages_nothing()
 	assert_eq "$(receiver vr3 .dropped.key)" 4 "keyframes dropped"
 }
 
+# Frames behind a keyframe that refer to the GOP before it go, if that lost its tail.
+test_open_gops_lose_their_tail_without_damage()
+{
+	local codec i
+
+	stream_new mpeg2.ts 4 -c:v mpeg2video -b:v 2M -bf 2 -g 12
+	stream_new hevc.ts 4 -c:v libx265 -preset ultrafast -x265-params \
+		"bframes=3:b-pyramid=1:keyint=25:min-keyint=25:scenecut=0:open-gop=1:log-level=error"
+	cast_world 3
+	for codec in mpeg2 hevc; do
+		assert ctl cast to tv vr1
+		assert ctl cast to tv vr2 policy gop 3
+		assert ctl cast to tv vr3 policy drop ref 10% force
+		for i in 1 2 3; do
+			record "r$i"
+			pids[i]=$STARTED
+		done
+		play "$codec.ts"
+		for i in 1 2 3; do
+			assert_soon 5 recorded "r$i"
+			frames "r$i.ts" default > got
+			assert_ge "$(wc -l < got)" 8 "frames of r$i"
+			[ "$i" != 2 ] || assert_ge 30 "$(wc -l < got)" "frames of r2, at most"
+			assert_kept "r$i" r1.ts "$(wc -l < got)"
+			kill "${pids[i]}"
+			assert ctl cast off tv "vr$i"
+		done
+	done
+}
+
 # measure_rate PORT: bits a second over ten seconds.
 measure_rate()
 {
