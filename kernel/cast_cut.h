@@ -46,10 +46,41 @@ static long cut_leave_block(__u32 i, void *ctx)
 	return 0;
 }
 
+static long cut_sum_block(__u32 i, void *ctx)
+{
+	struct ecs_cut_copy *c = ctx;
+	__u32 at = ecs_bound(c->work->frame.origin + i * ECS_TS_LEN, ECS_TS_ROOM);
+
+	c->work->made.sum =
+		bpf_csum_diff(0, 0, (__be32 *)&c->work->data[at], ECS_TS_LEN, c->work->made.sum);
+	return 0;
+}
+
+/* Whether the payload is not what was sent. Its bytes go on in datagrams of our own, whose
+ * checksums would hide that; elsewhere a wrong checksum stays wrong. */
+static __noinline int cut_is_damaged(struct __sk_buff *skb, struct ecs_cut_copy *c)
+{
+	struct ecs_ts_work *work = c->work;
+	struct ecs_cast cast = {.skb = skb, .work = work};
+	__u32 length = work->frame.length;
+
+	if (!work->frame.probed)
+		cast_probe(&cast);
+	if (work->frame.partial || !work->frame.udp_sum ||
+	    bpf_csum_level(skb, BPF_CSUM_LEVEL_QUERY) >= 0)
+		return 0;
+	__builtin_memset(&work->data[ecs_bound(work->frame.origin + length, ECS_TS_ROOM)], 0,
+			 ECS_TS_LEN);
+	work->made.sum = 0;
+	bpf_loop((length + ECS_TS_LEN - 1) / ECS_TS_LEN, cut_sum_block, c, 0);
+	return cast_fold(cast_sum_head(work) + work->made.sum + work->frame.udp_sum +
+			 2ull * bpf_htons(length + ECS_UDP_HLEN)) != 0xffff;
+}
+
 /**
  * ecs_cast_cut - put the payload behind what the last datagram left, and see where to cut
  *
- * Return: 0; 1 if that cannot be, and the datagram is to go as it is.
+ * Return: 0; if that cannot be, 1 + why (enum ecs_cast_pass), and the datagram is to go as it is.
  */
 __noinline int ecs_cast_cut(struct __sk_buff *skb, __u32 id)
 {
@@ -59,18 +90,20 @@ __noinline int ecs_cast_cut(struct __sk_buff *skb, __u32 id)
 	__u32 length, carried;
 
 	if (!c.work || !c.carry || !ts.state)
-		return 1;
+		return 1 + ECS_CAST_PASS_SIZE;
 	carried = ecs_bound(ts.state->carried, 8192);
 	length = c.work->frame.length - 1;
 	asm volatile("" : "+r"(length));
 	if (length >= ECS_CAST_CUT_BYTES)
-		return 1;
+		return 1 + ECS_CAST_PASS_SIZE;
 	asm volatile("" : "+r"(length));
 	bpf_loop((carried + ECS_TS_LEN - 1) / ECS_TS_LEN, cut_fetch_block, &c, 0);
 	if (bpf_skb_load_bytes(skb, c.work->frame.l4 + ECS_UDP_HLEN, &c.work->data[carried],
 			       length + 1))
-		return 1;
+		return 1 + ECS_CAST_PASS_SIZE;
 	c.work->frame.origin = carried;
+	if (cut_is_damaged(skb, &c))
+		return 1 + ECS_CAST_PASS_DAMAGED;
 	c.work->frame.cut = 1;
 	ecs_cut_begin(&ts);
 	return 0;
@@ -110,16 +143,26 @@ __noinline int ecs_cast_leave(__u32 id)
 	return 0;
 }
 
-/** ecs_cast_odd - the datagram is not for ecs_cast_cut(): a new beginning. Return: 0. */
-__noinline int ecs_cast_odd(__u32 id)
+/**
+ * ecs_cast_odd - ecs_cast_cut() did not take the datagram, by its @answer
+ *
+ * Whole packets that wait go out with the next one. Return: 0.
+ */
+__noinline int ecs_cast_odd(__u32 id, __u32 answer)
 {
 	struct ecs_cast_state *state = bpf_map_lookup_elem(&ecs_cast_states, &id);
+	__u32 half;
 
 	if (!state)
 		return 0;
-	state->carried = 0;
-	state->synced = 0;
-	state->passed[ECS_CAST_PASS_SIZE]++;
+	half = state->carried % ECS_TS_LEN;
+	state->torn += half > 0;
+	state->carried -= half;
+	state->synced = state->carried > 0;
+	if (answer == 1 + ECS_CAST_PASS_DAMAGED)
+		state->passed[ECS_CAST_PASS_DAMAGED]++;
+	else
+		state->passed[ECS_CAST_PASS_SIZE]++;
 	return 0;
 }
 

@@ -178,6 +178,17 @@ static __always_inline void cast_write_tail(struct ecs_cast *c)
 	bpf_skb_store_bytes(c->skb, to, &c->work->data[from], last + 1, BPF_F_RECOMPUTE_CSUM);
 }
 
+/* A packet less, or one more; nobody asks for the sum if the field does not hold one. */
+static __always_inline void cast_add_sum(struct ecs_ts_work *work, __u8 *less, __u8 *more)
+{
+	if (work->frame.partial || !work->frame.udp_sum)
+		return;
+	if (less)
+		work->made.sum = bpf_csum_diff((__be32 *)less, ECS_TS_LEN, 0, 0, work->made.sum);
+	if (more)
+		work->made.sum = bpf_csum_diff(0, 0, (__be32 *)more, ECS_TS_LEN, work->made.sum);
+}
+
 static long cast_write_packet(__u32 i, void *ctx)
 {
 	struct ecs_cast *c = ctx;
@@ -194,7 +205,7 @@ static long cast_write_packet(__u32 i, void *ctx)
 	byte3 = work->byte3[i];
 	data[3] = came;
 	if (!work->frame.cut && work->keep[i] != ECS_TS_WHOLE)
-		work->made.sum = bpf_csum_diff((__be32 *)data, ECS_TS_LEN, 0, 0, work->made.sum);
+		cast_add_sum(work, data, 0);
 	if (work->keep[i] == ECS_TS_OUT)
 		return 0;
 	if (work->keep[i] == ECS_TS_CLOCK || work->keep[i] == ECS_TS_NULL) {
@@ -202,8 +213,7 @@ static long cast_write_packet(__u32 i, void *ctx)
 			cast_make_clock(work, data, byte3);
 		else
 			cast_make_null(work);
-		work->made.sum =
-			bpf_csum_diff(0, 0, (__be32 *)work->clock, ECS_TS_LEN, work->made.sum);
+		cast_add_sum(work, 0, work->clock);
 		bpf_skb_store_bytes(c->skb, to, work->clock, ECS_TS_LEN, BPF_F_RECOMPUTE_CSUM);
 	} else if (work->frame.dirty || work->frame.cut || c->work->made.written != i ||
 		   byte3 != came) {
@@ -211,8 +221,7 @@ static long cast_write_packet(__u32 i, void *ctx)
 
 		data[3] = byte3;
 		if (work->frame.cut)
-			work->made.sum =
-				bpf_csum_diff(0, 0, (__be32 *)data, ECS_TS_LEN, work->made.sum);
+			cast_add_sum(work, 0, data);
 		else
 			work->made.sum = cast_fold(sum);
 		bpf_skb_store_bytes(c->skb, to, data, ECS_TS_LEN, BPF_F_RECOMPUTE_CSUM);

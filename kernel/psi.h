@@ -329,12 +329,30 @@ static long psi_gather(__u32 i, void *ctx)
 	return have >= 3 && (have >= psi_length(ts) || psi_length(ts) > ECS_SECTION_MAX);
 }
 
+/* A section that is whole in the packet, and the same as the last one: as almost all are. */
+static __always_inline int psi_known(struct ecs_ts *ts)
+{
+	struct ecs_ts_cursor *cursor = &ts->work->cursor;
+	__u32 length = 3 + (ecs_ts_be16(ts, cursor->next + 1) & 0xfff);
+	__u32 known = ts->state->pat_crc;
+
+	if (cursor->slot)
+		known = ts->state->program[ecs_bound(cursor->slot - 1, ECS_CAST_PROGRAMS)].crc;
+	if (length < ECS_PSI_SHORTEST || cursor->next + length > cursor->end ||
+	    ecs_ts_be32(ts, cursor->next + length - 4) != known)
+		return 0;
+	cursor->next += length;
+	return 1;
+}
+
 static long psi_next(__u32 i, void *ctx)
 {
 	struct ecs_ts *ts = ctx;
 	struct ecs_cast_section *section = psi_section(ts);
 	__u32 length;
 
+	if (!section->have && psi_known(ts))
+		return 0;
 	bpf_loop(ECS_TS_LEN, psi_gather, ts, 0);
 	if (section->have < 3)
 		return 1;

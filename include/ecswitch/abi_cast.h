@@ -210,6 +210,7 @@ enum ecs_cast_pass {
 	ECS_CAST_PASS_SOURCE,	 /* RTP of another source than the video */
 	ECS_CAST_PASS_RTCP,
 	ECS_CAST_PASS_RTP, /* RTP packets of a kind that is not looked into; they alone are meant */
+	ECS_CAST_PASS_DAMAGED, /* a wrong checksum, which a datagram cut anew would hide */
 	ECS_CAST_PASSES,
 };
 
@@ -296,7 +297,7 @@ struct ecs_cast_state {
 	__u8 pad2[3];
 	struct ecs_cast_section section[ECS_CAST_SECTIONS];
 };
-_Static_assert(sizeof(struct ecs_cast_state) == 592, "map ABI");
+_Static_assert(sizeof(struct ecs_cast_state) == 600, "map ABI");
 
 /* ecs_cast_carries: array, by id. Datagrams that are no whole number of TS packets are one stream
  * of bytes: whole packets that did not fit into the last copy, and at most one that is not whole.

@@ -273,7 +273,7 @@ __noinline int ecs_cast_look(struct __sk_buff *skb, __u32 id)
 		if (bpf_skb_load_bytes(skb, ts.work->frame.l4 + ECS_UDP_HLEN, ts.work->data,
 				       last + 1))
 			return CAST_LOOKED;
-		if (ecs_rtp_is(ts.work))
+		if (!ts.state->synced && ecs_rtp_is(ts.work))
 			return CAST_RTP;
 	}
 	if (length > ts.state->largest)
@@ -326,8 +326,10 @@ static __always_inline void cast_runs(struct ecs_cast *c)
 {
 	__u32 id = c->work->frame.id;
 
-	if (ecs_cast_cut(c->skb, id)) {
-		ecs_cast_odd(id);
+	int answer = ecs_cast_cut(c->skb, id);
+
+	if (answer) {
+		ecs_cast_odd(id, answer);
 	} else {
 		for (int i = 0; i < ECS_CUT_RUNS && ecs_cast_next(id); i++)
 			bpf_loop(ECS_CAST_GROUPS_MAX, cast_group, c, 0);

@@ -186,6 +186,38 @@ static void what_is_no_ts_stream_passes_whole(void **state)
 	assert_int_equal(passed, 200);
 }
 
+/* A copy made of it would have a right checksum, and nobody would know. */
+static void damaged_datagram_stays_damaged(void **state)
+{
+	struct ct_file file = ct_load(CT_H264);
+	uint32_t total = file_bytes(&file), damaged = 0;
+	struct ct_cast cast = {};
+	struct bt *bt = *state;
+	struct bt_frame frame, got;
+	uint8_t out[4 * SIZE];
+
+	ct_group(&cast, ECS_POLICY_ALL, 0, 0);
+	ct_to(&cast, bt, 1);
+	ct_sink(&cast, bt);
+	ct_set(bt, &cast, 4, 0);
+	for (uint32_t at = 0, i = 1; at + SIZE <= total; at += SIZE, i++) {
+		ct_frame(bt, &frame, 4, 0, file.data + at, SIZE, CT_SUM);
+		if (i % 5 == 0)
+			payload_of(&frame)[i * 7] ^= 1;
+		ct_run(bt, &frame);
+		if (i % 5) {
+			drain(bt, &cast, 0, 1, out);
+			continue;
+		}
+		damaged++;
+		assert_true(ct_copy(bt, &cast, 0, 1, &got));
+		assert_int_equal(got.len, frame.len);
+		assert_memory_equal(got.data, frame.data, frame.len);
+	}
+	assert_true(damaged > 3);
+	assert_int_equal(ct_state(bt, 0).passed[ECS_CAST_PASS_DAMAGED], damaged);
+}
+
 /* The destination that one receiver of a policy wants is not that of the next policy's. */
 static void address_of_one_policy_is_not_the_next_ones(void **state)
 {
@@ -221,6 +253,7 @@ int main(void)
 		CT_TEST(original_is_kept_as_it_came),
 		CT_TEST(stream_is_found_again_after_a_loss),
 		CT_TEST(what_is_no_ts_stream_passes_whole),
+		CT_TEST(damaged_datagram_stays_damaged),
 		CT_TEST(address_of_one_policy_is_not_the_next_ones),
 	};
 

@@ -20,6 +20,7 @@ static const char *const passes[ECS_CAST_PASSES] = {
 	[ECS_CAST_PASS_SOURCE] = "RTP of another source than the video",
 	[ECS_CAST_PASS_RTCP] = "RTCP",
 	[ECS_CAST_PASS_RTP] = "RTP packets of a kind that is not looked into",
+	[ECS_CAST_PASS_DAMAGED] = "wrong checksum",
 };
 
 static const char *codec_text(uint8_t codec)
@@ -163,6 +164,7 @@ static json_t *cast_row(struct ecs_daemon *d, const struct ecs_config_cast *from
 	json_object_set_new(row, "receivers", list);
 	json_object_set_new(row, "packets", json_integer(state.packets));
 	json_object_set_new(row, "bytes", json_integer(state.bytes));
+	json_object_set_new(row, "torn", json_integer(state.torn));
 	list = json_array();
 	for (size_t i = 0; i < ECS_CAST_PASSES; i++)
 		if (state.passed[i])
