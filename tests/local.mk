@@ -62,9 +62,12 @@ EXTRA_DIST += \
 	scripts/style \
 	scripts/tap.awk \
 	tests/data/README.md \
+	tests/data/h264.rtp \
 	tests/data/h264.ts \
+	tests/data/hevc.rtp \
 	tests/data/hevc.ts \
 	tests/data/mpeg2.ts \
+	tests/data/ts.rtp \
 	tests/lib/cast.bash \
 	tests/lib/load.bash \
 	tests/lib/nat.bash \

@@ -10,6 +10,7 @@ FUZZ_RUNS = 100000
 fuzz_programs = \
 	tests/fuzz/fuzz_cast \
 	tests/fuzz/fuzz_request \
+	tests/fuzz/fuzz_rtp \
 	tests/fuzz/fuzz_script
 fuzz_flags = -std=gnu11 -g -O1 -fsanitize=fuzzer,address,undefined \
 	-fno-sanitize-recover=undefined -D_GNU_SOURCE
@@ -20,11 +21,16 @@ tests/fuzz/fuzz_script tests/fuzz/fuzz_request: tests/fuzz/fuzz_request.c tests/
 	$(fuzz_build) $(JANSSON_CFLAGS) $(fuzz_lib) $(JANSSON_LIBS)
 
 # Five datagrams of a real stream each.
-tests/fuzz/fuzz_cast: tests/fuzz/fuzz_cast.c $(wildcard $(srcdir)/kernel/*.h)
+fuzz_cast_deps = tests/fuzz/cast_claims.h $(wildcard $(srcdir)/kernel/*.h)
+tests/fuzz/fuzz_cast: tests/fuzz/fuzz_cast.c $(fuzz_cast_deps)
 	$(fuzz_build)
 	$(AM_V_GEN)$(MKDIR_P) tests/fuzz/made/cast && for name in h264 hevc mpeg2; do \
 		split -b 6580 -a 3 $(srcdir)/tests/data/$$name.ts tests/fuzz/made/cast/$$name-; \
 	done
+
+tests/fuzz/fuzz_rtp: tests/fuzz/fuzz_rtp.c $(fuzz_cast_deps)
+	$(fuzz_build)
+	$(AM_V_GEN)$(MKDIR_P) tests/fuzz/made/rtp && cp $(srcdir)/tests/data/*.rtp tests/fuzz/made/rtp/
 
 fuzz: $(fuzz_programs)
 	$(srcdir)/tests/fuzz/run $(FUZZ_RUNS) $(fuzz_programs)
@@ -45,8 +51,10 @@ EXTRA_DIST += \
 	tests/fuzz/corpus/script/changes.conf \
 	tests/fuzz/corpus/script/everything.conf \
 	tests/fuzz/corpus/script/quotes.conf \
+	tests/fuzz/cast_claims.h \
 	tests/fuzz/fuzz_cast.c \
 	tests/fuzz/fuzz_request.c \
+	tests/fuzz/fuzz_rtp.c \
 	tests/fuzz/fuzz_script.c \
 	tests/fuzz/request.dict \
 	tests/fuzz/run \
