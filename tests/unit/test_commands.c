@@ -71,6 +71,8 @@ static const struct {
 	 "{'name':'tv','from':'tap0','dst':'239.1.1.1','port':5000,'codec':'hevc'}"},
 	{"cast add tv network lan dst ff0e::1 port 5000", "cast.add",
 	 "{'name':'tv','network':'lan','dst':'ff0e::1','port':5000}"},
+	{"cast add tv from network dst ff0e::1 port 5000", "cast.add",
+	 "{'name':'tv','from':'network','dst':'ff0e::1','port':5000}"},
 	{"cast to tv tap1 policy ref to 10.0.0.7:6000 mac 02:00:00:00:00:07", "cast.to",
 	 "{'name':'tv','port':'tap1','policy':'ref','to':'10.0.0.7:6000',"
 	 "'mac':'02:00:00:00:00:07'}"},
@@ -113,6 +115,18 @@ static void each_command_goes_to_parameters_and_back(void **state)
 		assert_string_equal(line, right[i].line);
 		unit_assert_json(params, right[i].params);
 	}
+}
+
+static void cast_from_network_is_a_network(void **state)
+{
+	const struct ecs_command *command;
+	struct ecs_err err;
+	json_t *params;
+
+	if (unit_parse("cast add tv from network lan dst ff0e::1 port 5000", &command, &params,
+		       &err) < 0)
+		fail_msg("%s", err.text);
+	unit_assert_json(params, "{'name':'tv','network':'lan','dst':'ff0e::1','port':5000}");
 }
 
 static void each_command_of_the_table_is_tried_here(void **state)
@@ -440,6 +454,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_command_goes_to_parameters_and_back),
+		cmocka_unit_test(cast_from_network_is_a_network),
 		cmocka_unit_test(each_command_of_the_table_is_tried_here),
 		cmocka_unit_test(each_parsed_parameter_passes_the_check),
 		cmocka_unit_test(options_may_stand_in_any_order),

@@ -203,6 +203,10 @@ static int take_word(const struct ecs_command *command, int argc, char *const ar
 	const struct ecs_param *keyword = ecs_param_by_keyword(command, argv[0]);
 	int rc;
 
+	/* "from network NAME" is "network NAME"; but a link may be called "network". */
+	if (keyword && !strcmp(argv[0], "from") && argc > 2 && !strcmp(argv[1], "network") &&
+	    ecs_param_by_keyword(command, argv[1]) && !ecs_param_by_keyword(command, argv[2]))
+		return 1;
 	/* A required place comes first, so that a network may be called "uplink". */
 	if (keyword && (!place || place->optional))
 		return take_keyword(command, keyword, argc, argv, params, err);
