@@ -354,6 +354,47 @@ static void stream_may_change_between_whole_and_torn(void **unused)
 	assert_as_aligned();
 }
 
+/* Counters of each PID of what came out go on without a gap. */
+static void assert_no_gap(const struct output *out)
+{
+	static uint8_t last[ECS_TS_PIDS];
+
+	memset(last, 0xff, sizeof(last));
+	for (size_t i = 0; i < out->bytes; i += ECS_TS_LEN) {
+		const uint8_t *p = &out->data[i];
+		uint16_t pid = (p[1] & 0x1f) << 8 | p[2];
+
+		if (last[pid] != 0xff)
+			assert_int_equal(p[3] & 15, (last[pid] + 1) & 15);
+		last[pid] = p[3] & 15;
+	}
+}
+
+static void video_may_move_to_another_pid(void **unused)
+{
+	const struct ts_es before[] = {{0x1b, VIDEO_PID, 0}, {0x03, AUDIO_PID, 0}};
+	const struct ts_es after[] = {{0x03, AUDIO_PID, 0}, {0x1b, VIDEO_PID + 9, 0}};
+	static const uint8_t nonref[] = {0, 0, 1, 0x01}, idr[] = {0, 0, 1, 0x65};
+	uint8_t bytes[64];
+	uint16_t pmt_pid = PMT_PID;
+
+	memset(&stream, 0, sizeof(stream));
+	ts_sections_add(&stream, 0, bytes, ts_pat(bytes, &pmt_pid, 1, 0), 0);
+	for (int i = 0; i < 40; i++) {
+		const struct ts_es *es = i < 20 ? before : after;
+		uint16_t pid = i < 20 ? VIDEO_PID : VIDEO_PID + 9;
+
+		if (i % 10 == 0)
+			ts_sections_add(&stream, PMT_PID, bytes, ts_pmt(bytes, es, 2, i / 20), 0);
+		ts_packet_add(&stream, AUDIO_PID, 1);
+		ts_frame_add(&stream, pid, i % 2 ? nonref : idr, 4, 1 + i % 7);
+	}
+	play(&got, &policy_ref, 1472, 0, 0);
+	assert_int_equal(group.sent[ECS_FRAME_KEY], 20);
+	assert_int_equal(group.dropped[ECS_FRAME_NONREF], 20);
+	assert_no_gap(&got);
+}
+
 /* Under the sanitizers. */
 static void hostile_bytes_harm_nothing(void **unused)
 {
@@ -386,6 +427,7 @@ int main(void)
 		cmocka_unit_test(what_is_no_ts_stream_passes_whole),
 		cmocka_unit_test(rtp_headers_are_no_torn_packets),
 		cmocka_unit_test(stream_may_change_between_whole_and_torn),
+		cmocka_unit_test(video_may_move_to_another_pid),
 		cmocka_unit_test(hostile_bytes_harm_nothing),
 	};
 
