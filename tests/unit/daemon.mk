@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-unit_tests += tests/unit/test_plan tests/unit/test_plan_nat
+unit_tests += tests/unit/test_plan tests/unit/test_plan_cast tests/unit/test_plan_nat
 
 plan_sources = \
 	tests/unit/plan_world.h \
@@ -18,6 +18,9 @@ plan_sources = \
 tests_unit_test_plan_SOURCES = tests/unit/test_plan.c $(plan_sources)
 tests_unit_test_plan_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS) $(JANSSON_CFLAGS)
 tests_unit_test_plan_LDADD = userspace/lib/libecs.a $(CMOCKA_LIBS) $(JANSSON_LIBS)
+tests_unit_test_plan_cast_SOURCES = tests/unit/test_plan_cast.c $(plan_sources)
+tests_unit_test_plan_cast_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS) $(JANSSON_CFLAGS)
+tests_unit_test_plan_cast_LDADD = userspace/lib/libecs.a $(CMOCKA_LIBS) $(JANSSON_LIBS)
 tests_unit_test_plan_nat_SOURCES = tests/unit/test_plan_nat.c $(plan_sources)
 tests_unit_test_plan_nat_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS) $(JANSSON_CFLAGS)
 tests_unit_test_plan_nat_LDADD = userspace/lib/libecs.a $(CMOCKA_LIBS) $(JANSSON_LIBS)
