@@ -1,91 +1,124 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Links: libnl's objects to plain structs, dumps, and the promiscuous flag. Called by the
+ * Links: messages to plain structs, dumps, and the promiscuous flag. Called by the
  * daemon's observation and by watch.c. Keeps no state.
  */
 #include <errno.h>
+#include <stddef.h>
 #include <string.h>
 #include <net/if_arp.h>
 #include <linux/if_ether.h>
 #include <linux/rtnetlink.h>
-#include <netlink/addr.h>
-#include <netlink/attr.h>
+#include <libmnl/libmnl.h>
 #include <netlink/msg.h>
-#include <netlink/object.h>
-#include <netlink/route/link.h>
 #include "nl.h"
 #include "veth.h"
 
 #define ECS_IFF_LOWER_UP (1u << 16) /* IFF_LOWER_UP: net/if.h lacks it */
 
-static void link_kind(struct rtnl_link *link, struct ecs_link *out)
-{
-	const char *kind = rtnl_link_get_type(link);
+struct parse {
+	struct ecs_link *link;
+	uint16_t arptype;
+	const struct nlattr *info;
+};
 
-	/* The kernel calls both "tun"; only a tap carries Ethernet. */
-	if (kind && strcmp(kind, "tun") == 0 && rtnl_link_get_arptype(link) == ARPHRD_ETHER)
-		kind = "tap";
-	ecs_text_copy(out->kind, sizeof(out->kind), kind);
+static void attr_u32(const struct nlattr *attr, uint32_t *out)
+{
+	if (mnl_attr_validate(attr, MNL_TYPE_U32) == 0)
+		*out = mnl_attr_get_u32(attr);
 }
 
-/* libnl gives AF_BRIDGE to the settings of a bridge's port, but also to the bridge itself. */
-static bool is_whole_link(struct rtnl_link *link)
+static void attr_mac(const struct nlattr *attr, struct parse *parse)
 {
-	const char *kind = rtnl_link_get_type(link);
-	int family = rtnl_link_get_family(link);
-
-	return rtnl_link_get_ifindex(link) > 0 &&
-	       (family == AF_UNSPEC || (family == AF_BRIDGE && kind && !strcmp(kind, "bridge")));
+	if (mnl_attr_get_payload_len(attr) != ETH_ALEN)
+		return;
+	memcpy(parse->link->mac, mnl_attr_get_payload(attr), ETH_ALEN);
+	parse->link->ethernet = parse->arptype == ARPHRD_ETHER;
 }
 
-int ecs_link_from_object(struct nl_object *object, struct ecs_link *out)
+/* The record grows with the kernel, and is not aligned. */
+static void attr_dropped(const struct nlattr *attr, struct ecs_link *link)
 {
-	struct rtnl_link *link = (struct rtnl_link *)object;
-	const char *type = object ? nl_object_get_type(object) : NULL;
-	struct ecs_link copy = {0};
-	struct nl_addr *mac;
-	int32_t netnsid;
+	const char *stats = mnl_attr_get_payload(attr);
+	size_t at = offsetof(struct rtnl_link_stats64, tx_dropped);
 
-	if (!type || strcmp(type, "route/link") != 0 || !is_whole_link(link))
-		return -EINVAL;
-	copy.ifindex = (uint32_t)rtnl_link_get_ifindex(link);
-	ecs_text_copy(copy.name, sizeof(copy.name), rtnl_link_get_name(link));
-	link_kind(link, &copy);
-	mac = rtnl_link_get_addr(link);
-	if (mac && nl_addr_get_len(mac) == ETH_ALEN) {
-		memcpy(copy.mac, nl_addr_get_binary_addr(mac), ETH_ALEN);
-		copy.ethernet = rtnl_link_get_arptype(link) == ARPHRD_ETHER;
+	if (mnl_attr_get_payload_len(attr) >= at + sizeof(link->tx_dropped))
+		memcpy(&link->tx_dropped, stats + at, sizeof(link->tx_dropped));
+}
+
+static void link_attr(const struct nlattr *attr, struct parse *parse)
+{
+	struct ecs_link *link = parse->link;
+
+	switch (mnl_attr_get_type(attr)) {
+	case IFLA_IFNAME:
+		ecs_attr_text(attr, link->name, sizeof(link->name));
+		break;
+	case IFLA_ADDRESS:
+		attr_mac(attr, parse);
+		break;
+	case IFLA_MTU:
+		attr_u32(attr, &link->mtu);
+		break;
+	case IFLA_MASTER:
+		attr_u32(attr, &link->master);
+		break;
+	case IFLA_LINK:
+		attr_u32(attr, &link->peer);
+		break;
+	case IFLA_LINK_NETNSID:
+		link->peer_elsewhere = true;
+		break;
+	case IFLA_STATS64:
+		attr_dropped(attr, link);
+		break;
+	case IFLA_LINKINFO:
+		parse->info = attr;
+		break;
 	}
-	copy.mtu = rtnl_link_get_mtu(link);
-	copy.flags = rtnl_link_get_flags(link);
-	copy.carrier = (copy.flags & IFF_UP) && (copy.flags & ECS_IFF_LOWER_UP);
-	copy.master = (uint32_t)rtnl_link_get_master(link);
-	copy.peer = (uint32_t)rtnl_link_get_link(link);
-	copy.tx_dropped = rtnl_link_get_stat(link, RTNL_LINK_TX_DROPPED);
-	copy.peer_elsewhere = rtnl_link_get_link_netnsid(link, &netnsid) == 0;
-	*out = copy;
-	return 0;
 }
 
-static void parsed_link(struct nl_object *object, void *arg)
+static void link_kind(struct parse *parse)
 {
-	ecs_link_from_object(object, arg);
+	struct ecs_link *link = parse->link;
+	const struct nlattr *attr;
+
+	if (!parse->info)
+		return;
+	mnl_attr_for_each_nested(attr, parse->info)
+	{
+		if (mnl_attr_get_type(attr) == IFLA_INFO_KIND)
+			ecs_attr_text(attr, link->kind, sizeof(link->kind));
+	}
+	/* The kernel calls both "tun"; only a tap carries Ethernet. */
+	if (strcmp(link->kind, "tun") == 0 && parse->arptype == ARPHRD_ETHER)
+		ecs_text_copy(link->kind, sizeof(link->kind), "tap");
 }
 
-int ecs_link_from_msg(struct nl_msg *msg, struct ecs_link *out)
+/* libnl-route parses what each kind of link says of itself, too, and does not bear all of it. */
+int ecs_link_from_msg(const struct nlmsghdr *nlh, struct ecs_link *out)
 {
-	struct nlmsghdr *nlh = nlmsg_hdr(msg);
-	const struct ifinfomsg *info = nlmsg_data(nlh);
+	const struct ifinfomsg *info = mnl_nlmsg_get_payload(nlh);
 	struct ecs_link link = {0};
+	struct parse parse = {.link = &link};
+	const struct nlattr *attr;
 
-	if (nlmsg_datalen(nlh) < (int)sizeof(*info) || info->ifi_family != AF_UNSPEC)
+	/* AF_BRIDGE are the settings of a bridge's port. */
+	if (mnl_nlmsg_get_payload_len(nlh) < sizeof(*info) || info->ifi_family != AF_UNSPEC ||
+	    info->ifi_index <= 0)
 		return -EINVAL;
-	/* A wireless driver's private events come as RTM_NEWLINK with nearly nothing inside. */
-	if (nlmsg_find_attr(nlh, sizeof(*info), IFLA_WIRELESS))
-		return -EINVAL;
-	nl_msg_parse(msg, parsed_link, &link);
-	if (link.ifindex == 0)
-		return -EINVAL;
+	parse.arptype = info->ifi_type;
+	mnl_attr_for_each(attr, nlh, sizeof(*info))
+	{
+		/* A wireless driver's private events come with nearly nothing else inside. */
+		if (mnl_attr_get_type(attr) == IFLA_WIRELESS)
+			return -EINVAL;
+		link_attr(attr, &parse);
+	}
+	link_kind(&parse);
+	link.ifindex = (uint32_t)info->ifi_index;
+	link.flags = info->ifi_flags;
+	link.carrier = (link.flags & IFF_UP) && (link.flags & ECS_IFF_LOWER_UP);
 	*out = link;
 	return 0;
 }
@@ -94,7 +127,8 @@ static int push_link(struct nl_msg *msg, void *vec)
 {
 	struct ecs_link link;
 
-	if (nlmsg_hdr(msg)->nlmsg_type != RTM_NEWLINK || ecs_link_from_msg(msg, &link) < 0)
+	if (nlmsg_hdr(msg)->nlmsg_type != RTM_NEWLINK ||
+	    ecs_link_from_msg(nlmsg_hdr(msg), &link) < 0)
 		return 0;
 	return ecs_vec_push(vec, &link);
 }
@@ -118,7 +152,7 @@ int ecs_link_list(struct ecs_nl *nl, void (*fn)(const struct ecs_link *link, voi
 static int copy_link(struct nl_msg *msg, void *out)
 {
 	if (nlmsg_hdr(msg)->nlmsg_type == RTM_NEWLINK)
-		ecs_link_from_msg(msg, out);
+		ecs_link_from_msg(nlmsg_hdr(msg), out);
 	return 0;
 }
 

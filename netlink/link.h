@@ -12,8 +12,6 @@
 #include <netinet/in.h>
 #include <ecswitch/err.h>
 
-struct nl_object;
-
 /* One kernel link, a plain copy. */
 struct ecs_link {
 	uint32_t ifindex;
@@ -51,15 +49,6 @@ struct ecs_nl; /* request sockets: one of libnl, one of libmnl */
  */
 int ecs_nl_open(struct ecs_nl **out, struct ecs_err *err);
 void ecs_nl_close(struct ecs_nl *nl);
-
-/**
- * ecs_link_from_object - copy what we use of a libnl link object
- * @object: any libnl object; borrowed
- * @out:    set only on success
- *
- * Return: 0; -EINVAL if it is no link, or the AF_BRIDGE view of one.
- */
-int ecs_link_from_object(struct nl_object *object, struct ecs_link *out);
 
 /**
  * ecs_link_list - dump all links (RTM_GETLINK)

@@ -13,6 +13,8 @@
 #include <netlink/netlink.h>
 #include "nl.h"
 
+#define ECS_ERRNO_MAX 4095 /* MAX_ERRNO of the kernel */
+
 static int route_open(struct nl_sock **out)
 {
 	struct nl_sock *sock = nl_socket_alloc();
@@ -106,6 +108,11 @@ void ecs_text_copy(char *dst, size_t size, const char *src)
 
 	memcpy(dst, src ? src : "", len);
 	dst[len] = '\0';
+}
+
+int ecs_ack_code(int code)
+{
+	return code <= 0 && code >= -ECS_ERRNO_MAX ? code : -EBADMSG;
 }
 
 void ecs_ack_text(const struct nlmsghdr *nlh, char *text, size_t size)

@@ -57,6 +57,17 @@ int ecs_nle_errno(int nle);
 /** ecs_text_copy - copy a string that may be too long or NULL; @dst always ends in zero. */
 void ecs_text_copy(char *dst, size_t size, const char *src);
 
+/** ecs_nlmsg_ok - does a whole message stand there? mnl_nlmsg_ok() takes a length of 2^31 and more
+ * for a negative one, which fits. */
+static inline bool ecs_nlmsg_ok(const struct nlmsghdr *nlh, int left)
+{
+	return left >= (int)sizeof(*nlh) && nlh->nlmsg_len >= sizeof(*nlh) &&
+	       nlh->nlmsg_len <= (__u32)left;
+}
+
+/** ecs_ack_code - an acknowledgement's code: 0, -errno, or -EBADMSG if it is neither. */
+int ecs_ack_code(int code);
+
 /**
  * ecs_ack_text - the sentence in an extended acknowledgement
  * @nlh:  an NLMSG_ERROR message
@@ -102,7 +113,7 @@ int ecs_rtnl_dump(struct ecs_nl *nl, int type, const void *header, size_t header
  * Return: 0; -EINVAL if it is about a bridge port's settings, a wireless driver's private
  * event, or not to be understood.
  */
-int ecs_link_from_msg(struct nl_msg *msg, struct ecs_link *out);
+int ecs_link_from_msg(const struct nlmsghdr *nlh, struct ecs_link *out);
 
 /** ecs_mnl_open - a tuned libmnl socket of @protocol. Return: 0; -errno. */
 int ecs_mnl_open(struct mnl_socket **out, int protocol);

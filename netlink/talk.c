@@ -42,7 +42,7 @@ static int done_error(const struct nlmsghdr *nlh)
 	if (mnl_nlmsg_get_payload_len(nlh) < sizeof(code))
 		return 0;
 	memcpy(&code, mnl_nlmsg_get_payload(nlh), sizeof(code));
-	return code < 0 ? code : 0;
+	return ecs_ack_code(code < 0 ? code : 0);
 }
 
 static int on_seq_check(struct nl_msg *msg, void *arg)
@@ -91,7 +91,7 @@ static int on_error(struct sockaddr_nl *from, struct nlmsgerr *ack, void *arg)
 {
 	struct talk *talk = arg;
 
-	talk->error = ack->error;
+	talk->error = ecs_ack_code(ack->error);
 	talk->done = true;
 	return NL_STOP;
 }
@@ -190,8 +190,9 @@ static void mnl_answer(struct mnl_talk *talk, const struct nlmsghdr *nlh)
 
 		ecs_ack_text(nlh, base->text, sizeof(base->text));
 		if (base->error == 0)
-			base->error = mnl_nlmsg_get_payload_len(nlh) < sizeof(*ack) ? -EBADMSG
-										    : ack->error;
+			base->error = mnl_nlmsg_get_payload_len(nlh) < sizeof(*ack)
+					      ? -EBADMSG
+					      : ecs_ack_code(ack->error);
 		base->done = true;
 	} else if (nlh->nlmsg_type == NLMSG_DONE) {
 		if (base->error == 0)
@@ -213,7 +214,7 @@ static int mnl_receive(struct ecs_nl *nl, struct mnl_socket *sock, struct mnl_ta
 			continue;
 		if (got < 0)
 			return errno == EAGAIN ? 0 : -errno;
-		for (; mnl_nlmsg_ok(nlh, left); nlh = mnl_nlmsg_next(nlh, &left)) {
+		for (; ecs_nlmsg_ok(nlh, left); nlh = mnl_nlmsg_next(nlh, &left)) {
 			if (nlh->nlmsg_seq == talk->base.seq)
 				mnl_answer(talk, nlh);
 		}

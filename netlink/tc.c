@@ -99,7 +99,7 @@ static size_t take_ack(const struct nlmsghdr *nlh, uint32_t first, struct ecs_tc
 	if (nlh->nlmsg_type != NLMSG_ERROR || mnl_nlmsg_get_payload_len(nlh) < sizeof(*ack) ||
 	    i >= n || ops[i].result != -EINPROGRESS)
 		return 0;
-	ops[i].result = ack->error;
+	ops[i].result = ecs_ack_code(ack->error);
 	ecs_ack_text(nlh, ops[i].text, sizeof(ops[i].text));
 	return 1;
 }
@@ -117,7 +117,7 @@ static int batch_collect(struct ecs_nl *nl, uint32_t first, struct ecs_tc_op *op
 			continue;
 		if (got < 0)
 			return errno == EAGAIN ? -ETIMEDOUT : -errno;
-		for (; mnl_nlmsg_ok(nlh, left); nlh = mnl_nlmsg_next(nlh, &left))
+		for (; ecs_nlmsg_ok(nlh, left); nlh = mnl_nlmsg_next(nlh, &left))
 			answered += take_ack(nlh, first, ops, n);
 	}
 	return 0;

@@ -13,7 +13,6 @@
 #include <linux/netconf.h>
 #include <linux/pkt_sched.h>
 #include <linux/rtnetlink.h>
-#include <netlink/msg.h>
 #include "nl.h"
 #include "tc.h"
 #include "watch.h"
@@ -120,12 +119,10 @@ int ecs_watch_fd(const struct ecs_watch *watch)
 	return mnl_socket_get_fd(watch->sock);
 }
 
-static void saw_link(struct ecs_watch *watch, struct nlmsghdr *nlh)
+static void saw_link(struct ecs_watch *watch, const struct nlmsghdr *nlh)
 {
 	const struct ifinfomsg *info = mnl_nlmsg_get_payload(nlh);
 	struct ecs_link link;
-	struct nl_msg *msg;
-	int ret;
 
 	/* "Left the bridge" is also a DELLINK, of family AF_BRIDGE: only AF_UNSPEC is the link's.
 	 */
@@ -135,16 +132,7 @@ static void saw_link(struct ecs_watch *watch, struct nlmsghdr *nlh)
 		watch->ops->link_gone((uint32_t)info->ifi_index, watch->ctx);
 		return;
 	}
-	msg = nlmsg_convert(nlh);
-	if (!msg) {
-		/* Without memory this change is lost, as after an overrun. */
-		watch->ops->overrun(watch->ctx);
-		return;
-	}
-	nlmsg_set_proto(msg, NETLINK_ROUTE);
-	ret = ecs_link_from_msg(msg, &link);
-	nlmsg_free(msg);
-	if (ret == 0)
+	if (ecs_link_from_msg(nlh, &link) == 0)
 		watch->ops->link_changed(&link, watch->ctx);
 }
 
@@ -216,7 +204,7 @@ static void saw_netconf(struct ecs_watch *watch, const struct nlmsghdr *nlh)
 		watch->ops->forwarding_off((uint32_t)ifindex, info->ncm_family, watch->ctx);
 }
 
-static void saw(struct ecs_watch *watch, struct nlmsghdr *nlh)
+static void saw(struct ecs_watch *watch, const struct nlmsghdr *nlh)
 {
 	switch (nlh->nlmsg_type) {
 	case RTM_NEWLINK:
@@ -262,7 +250,7 @@ static int read_one(struct ecs_watch *watch)
 	struct iovec iov = {.iov_base = watch->buf, .iov_len = sizeof(watch->buf)};
 	struct msghdr hdr = {
 		.msg_name = &from, .msg_namelen = sizeof(from), .msg_iov = &iov, .msg_iovlen = 1};
-	struct nlmsghdr *nlh = (void *)watch->buf;
+	const struct nlmsghdr *nlh = (const void *)watch->buf;
 	ssize_t got = recvmsg(ecs_watch_fd(watch), &hdr, MSG_DONTWAIT);
 	int left = (int)got;
 
@@ -280,7 +268,7 @@ static int read_one(struct ecs_watch *watch)
 		watch->ops->overrun(watch->ctx);
 		return 1;
 	}
-	for (; mnl_nlmsg_ok(nlh, left); nlh = mnl_nlmsg_next(nlh, &left))
+	for (; ecs_nlmsg_ok(nlh, left); nlh = mnl_nlmsg_next(nlh, &left))
 		saw(watch, nlh);
 	return 1;
 }

@@ -9,6 +9,7 @@
 FUZZ_RUNS = 100000
 fuzz_programs = \
 	tests/fuzz/fuzz_cast \
+	tests/fuzz/fuzz_netlink \
 	tests/fuzz/fuzz_request \
 	tests/fuzz/fuzz_rtp \
 	tests/fuzz/fuzz_script
@@ -32,6 +33,14 @@ tests/fuzz/fuzz_rtp: tests/fuzz/fuzz_rtp.c $(fuzz_cast_deps)
 	$(fuzz_build)
 	$(AM_V_GEN)$(MKDIR_P) tests/fuzz/made/rtp && cp $(srcdir)/tests/data/*.rtp tests/fuzz/made/rtp/
 
+# What talks to the kernel is replaced.
+fuzz_nl = $(addprefix $(srcdir)/,$(filter %.c,$(netlink_libecsnl_a_SOURCES)))
+fuzz_comma = ,
+fuzz_wraps = mnl_socket_sendto mnl_socket_recvfrom nl_send_auto nl_recvmsgs_report recvmsg recv
+tests/fuzz/fuzz_netlink: tests/fuzz/fuzz_netlink.c $(fuzz_nl)
+	$(fuzz_build) $(LIBNL_CFLAGS) $(LIBMNL_CFLAGS) $(fuzz_nl) \
+		$(foreach name,$(fuzz_wraps),-Wl$(fuzz_comma)--wrap=$(name)) $(LIBNL_LIBS) $(LIBMNL_LIBS)
+
 fuzz: $(fuzz_programs)
 	$(srcdir)/tests/fuzz/run $(FUZZ_RUNS) $(fuzz_programs)
 list-fuzz:
@@ -44,15 +53,20 @@ clean-fuzz:
 	rm -rf tests/fuzz/found tests/fuzz/made
 CLEANFILES += $(fuzz_programs)
 EXTRA_DIST += \
+	tests/fuzz/corpus/netlink \
 	tests/fuzz/corpus/request/apply.json \
+	tests/fuzz/corpus/request/cast.json \
 	tests/fuzz/corpus/request/fdb.json \
+	tests/fuzz/corpus/request/nat.json \
 	tests/fuzz/corpus/request/network.json \
 	tests/fuzz/corpus/request/show.json \
+	tests/fuzz/corpus/script/cast.conf \
 	tests/fuzz/corpus/script/changes.conf \
 	tests/fuzz/corpus/script/everything.conf \
 	tests/fuzz/corpus/script/quotes.conf \
 	tests/fuzz/cast_claims.h \
 	tests/fuzz/fuzz_cast.c \
+	tests/fuzz/fuzz_netlink.c \
 	tests/fuzz/fuzz_request.c \
 	tests/fuzz/fuzz_rtp.c \
 	tests/fuzz/fuzz_script.c \
