@@ -41,6 +41,13 @@ tests_lib_vlanend_SOURCES = tests/lib/vlanend.c tests/lib/netns.h
 tests_lib_vlanend_CFLAGS = $(AM_CFLAGS) $(LIBBPF_CFLAGS)
 tests_lib_vlanend_LDADD = $(LIBBPF_LIBS)
 
+# Preloaded into the daemon: a kernel that refuses.
+tests/lib/bpffault.so: tests/lib/bpffault.c
+	$(AM_V_CCLD)$(MKDIR_P) tests/lib && $(CC) $(DEFS) -D_GNU_SOURCE -std=gnu11 $(ECS_CFLAGS) -O2 \
+		-shared -fPIC $(srcdir)/tests/lib/bpffault.c -o $@
+check_DATA += tests/lib/bpffault.so
+CLEANFILES += tests/lib/bpffault.so
+
 check_PROGRAMS += $(test_tools)
 if HAVE_CMOCKA
 check_PROGRAMS += $(unit_tests) $(bpf_tests)
@@ -55,6 +62,7 @@ list-tests:
 .PHONY: unit-tests list-tests
 
 EXTRA_DIST += \
+	tests/lib/bpffault.c \
 	.ci/run \
 	scripts/check \
 	scripts/deps \

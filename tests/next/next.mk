@@ -30,7 +30,7 @@ endef
 $(eval $(call next_rules,program))
 $(eval $(call next_rules,abi))
 
-check_DATA = $(next_daemons)
+check_DATA += $(next_daemons)
 .PRECIOUS: tests/next/%/stamp tests/next/%/kernel/ecswitch.skel.h
 clean-local: clean-next
 clean-next:

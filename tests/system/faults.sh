@@ -70,6 +70,132 @@ test_map_of_a_stranger_is_named_and_kept_until_detach()
 	assert_eq "$(find /sys/fs/bpf -mindepth 1 ! -name '*.debug')" "" "what is pinned"
 }
 
+pinned()
+{
+	find /sys/fs/bpf -mindepth 1 ! -name '*.debug'
+}
+
+attached()
+{
+	bpftool -j net show | jq '.[0] | [.tc[], .tcx[]?] | length'
+}
+
+# faulty COMMAND FROM ERRNO PROGRAM...: becomes the program, whose bpf() calls of that kind fail; see
+# tests/lib/bpffault.c.
+MAP_CREATE=0 PROG_LOAD=5 OBJ_PIN=6
+ENOMEM=12 EINVAL=22
+faulty()
+{
+	local set=("BPF_FAULT_COMMAND=$1" "BPF_FAULT_FROM=$2" "BPF_FAULT_ERRNO=$3")
+
+	shift 3
+	exec env "${set[@]}" "BPF_FAULT_LOG=$WORK/faults" "LD_PRELOAD=$TOOLS/bpffault.so" "$@"
+}
+
+test_kernel_without_btf_is_enough()
+{
+	must mount --bind /dev/null /sys/kernel/btf/vmlinux
+	switch_with_vms
+}
+
+test_kernel_that_is_too_old_is_named()
+{
+	switch_config <<< "network add net"
+	refuses "this is Linux 2.6.[0-9]+.*6.1 or later is needed" \
+		faulty $PROG_LOAD 1 $EINVAL setarch --uname-2.6
+	refuses "the kernel refused the BPF programs: Invalid argument .*ECSWITCH_LIBBPF_LOG" \
+		faulty $PROG_LOAD 1 $EINVAL
+	assert_eq "$(pinned)" "" "what is pinned"
+}
+
+# each_shortage COMMAND CHECK [OPTIONS...]: the daemon starts with the first call of a kind failing,
+# with the second one, and so on until all succeed; after each failure CHECK must hold.
+each_shortage()
+{
+	local command=$1 check=$2 n pid
+
+	shift 2
+	for ((n = 1; n < 200; n++)); do
+		rm -f "$WORK/faults"
+		faulty "$command" $n $ENOMEM "$ECSWITCHD" "$@" 2> "$WORK/shortage.log" &
+		pid=$!
+		wait_until 10 eval "[ -e '$WORK/faults' ] || switch_decides main $pid"
+		if ! [ -e "$WORK/faults" ]; then
+			kill -9 $pid
+			wait $pid
+			break
+		fi
+		wait $pid
+		assert_eq $? 1 "exit status when call $n failed, with $(cat "$WORK/shortage.log")"
+		assert_match "$(cat "$WORK/shortage.log")" "no memory|Cannot allocate memory" "word on call $n"
+		$check $n
+	done
+	echo "$((n - 1)) calls can fail"
+	assert_ge $n 2 "calls that can fail"
+	assert_le $n 199 "calls"
+}
+
+nothing_was_made() # CALL
+{
+	assert_eq "$(pinned)" "" "what is pinned after call $1 failed"
+	assert_eq "$(attached)" 0 "attached programs after call $1 failed"
+}
+
+goes_on() # CALL
+{
+	ping4 a 12 -c 1 > "$WORK/ping.log" || fail "no forwarding after call $1 failed"
+}
+
+test_want_of_memory_at_the_first_start_leaves_nothing_behind()
+{
+	local command
+
+	vm_new a 11
+	vm_new b 12
+	for command in $MAP_CREATE $PROG_LOAD $OBJ_PIN; do
+		each_shortage $command nothing_was_made
+		must "$ECSWITCHD" --detach
+	done
+	config_net
+	switch_start
+	wait_port vetha vethb
+	assert ping4 a 12
+}
+
+test_want_of_memory_at_a_later_start_disturbs_nobody()
+{
+	local macs
+
+	switch_with_vms
+	macs=$(fdb_count net)
+	switch_kill
+	each_shortage $PROG_LOAD goes_on
+	each_shortage $MAP_CREATE goes_on --fdb-size 1024
+	switch_start --fdb-size 2048
+	assert_eq "$(fdb_count net)" "$macs" "addresses"
+	assert ping4 a 12
+	must ctl detach
+	assert_eq "$(pinned)" "" "what is pinned"
+}
+
+test_want_of_memory_in_an_upgrade_disturbs_nobody_and_loses_nothing()
+{
+	local macs command
+
+	switch_with_vms
+	macs=$(fdb_count net)
+	switch_kill
+	for command in $OBJ_PIN $MAP_CREATE; do
+		must bpftool map update pinned "$PINS/ecs_meta" key 0 0 0 0 value 1 0 0 0 0 0 0 0
+		each_shortage $command goes_on
+	done
+	switch_start
+	assert_eq "$(fdb_count net)" "$macs" "addresses"
+	assert_eq "$(find $PINS -name 'ecs_old_*')" "" "maps that were set aside"
+	must ctl detach
+	assert_eq "$(pinned)" "" "what is pinned"
+}
+
 test_capability_that_is_missing()
 {
 	local cap

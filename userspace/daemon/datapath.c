@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/utsname.h>
 #include <time.h>
 
 #include <bpf/bpf.h>
@@ -58,6 +59,8 @@ int ecs_datapath_open(struct ecs_datapath **out, const char *pins,
 		if (err && !err->text[0])
 			ecs_fail(err, r, "cannot prepare the maps: %s", strerror(-r));
 		ecs_datapath_close(dp);
+		if (!found)
+			ecs_pins_leave(pins);
 		return r;
 	}
 	*adopted = found;
@@ -112,6 +115,36 @@ static int quiet(enum libbpf_print_level level, const char *fmt, va_list ap)
 	return 0;
 }
 
+static bool kernel_is_old(const char *release)
+{
+	unsigned int major = 0, minor = 0;
+
+	return sscanf(release, "%u.%u", &major, &minor) == 2 &&
+	       (major < 6 || (major == 6 && minor < 1));
+}
+
+/* A distribution's kernel may have what its number does not tell: so it is tried first. */
+static int explain_load(int code, struct ecs_err *err)
+{
+	struct utsname kernel = {};
+
+	uname(&kernel);
+	if (kernel_is_old(kernel.release))
+		return ecs_fail(err, code,
+				"this is Linux %s, and 6.1 or later is needed: it refused the BPF "
+				"programs (%s)",
+				kernel.release, strerror(-code));
+	if (code == -ENOMEM)
+		return ecs_fail(
+			err, code,
+			"the kernel has no memory for the maps and programs; smaller tables "
+			"need less: --fdb-size, --nat-flows");
+	return ecs_fail(err, code,
+			"the kernel refused the BPF programs: %s (CAP_BPF, CAP_NET_ADMIN and "
+			"CAP_PERFMON are needed; ECSWITCH_LIBBPF_LOG=1 shows why)",
+			strerror(-code));
+}
+
 static int object_load(struct ecs_datapath *dp, const char *pins, bool any, struct ecs_err *err)
 {
 	struct bpf_map *map;
@@ -149,11 +182,7 @@ static int object_load(struct ecs_datapath *dp, const char *pins, bool any, stru
 	}
 	r = ecswitch_bpf__load(dp->skel);
 	if (r < 0)
-		return ecs_fail(
-			err, r,
-			"the kernel refused the BPF programs: %s (Linux 6.1 or later and CAP_BPF, "
-			"CAP_NET_ADMIN are needed; ECSWITCH_LIBBPF_LOG=1 shows why)",
-			strerror(-r));
+		return explain_load(r, err);
 	dp->fdb_fd = bpf_map__fd(dp->skel->maps.ecs_fdb);
 	dp->cast.streams = bpf_map__fd(dp->skel->maps.ecs_streams);
 	dp->cast.plans = bpf_map__fd(dp->skel->maps.ecs_cast_plans);

@@ -42,6 +42,9 @@ struct ecs_datapath {
 /** ecs_pins_make - make the folder and its parent; the bpffs itself must be there. */
 int ecs_pins_make(const char *pins, struct ecs_err *err);
 
+/** ecs_pins_leave - remove the folder, and its parent, if nothing is in them. */
+void ecs_pins_leave(const char *pins);
+
 /* Names in the folder: ecs_MAP, ecs_old_MAP (of another ABI, see pins_migrate.c), ecs_link_... */
 #define ECS_PIN_MAP "ecs_"
 #define ECS_PIN_OLD "ecs_old_"
@@ -87,7 +90,7 @@ int ecs_old_get(const struct ecs_old_map *old, const void *key, void *value, siz
 int ecs_pins_migrate(const char *pins, int cpus);
 
 /**
- * ecs_pins_take - unpin a map of another size
+ * ecs_pins_take - set a map of another size aside
  * @map: its name
  * @old: out: the old map, to be copied into the new one; untouched if there is none
  */

@@ -42,6 +42,17 @@ int ecs_pins_make(const char *pins, struct ecs_err *err)
 	return 0;
 }
 
+void ecs_pins_leave(const char *pins)
+{
+	char parent[512];
+
+	rmdir(pins);
+	snprintf(parent, sizeof(parent), "%s", pins);
+	*strrchr(parent, '/') = '\0';
+	rmdir(parent); /* the last instance takes the common folder along; refused while others are
+			*/
+}
+
 static int refuse_newer(const char *pins, uint32_t abi, struct ecs_err *err)
 {
 	return ecs_fail(err, -ENOTSUP,
@@ -116,7 +127,7 @@ int ecs_pins_take(const char *pins, const char *map, uint32_t size, struct ecs_o
 {
 	struct bpf_map_info info = {};
 	uint32_t len = sizeof(info);
-	char path[512];
+	char path[512], aside[512];
 	int found;
 
 	snprintf(path, sizeof(path), "%s/%s", pins, map);
@@ -127,7 +138,9 @@ int ecs_pins_take(const char *pins, const char *map, uint32_t size, struct ecs_o
 		close(found);
 		return 0;
 	}
-	if (unlink(path) < 0) {
+	/* Aside, not away: a start that fails after this has lost nothing. */
+	snprintf(aside, sizeof(aside), "%s/" ECS_PIN_OLD "%s", pins, map + strlen(ECS_PIN_MAP));
+	if (rename(path, aside) < 0) {
 		int code = -errno;
 
 		close(found);
@@ -156,8 +169,6 @@ int ecs_datapath_unpin(const char *pins, struct ecs_err *err)
 	closedir(dir);
 	if (rmdir(pins) < 0)
 		return ecs_fail(err, -errno, "cannot remove %s: %s", pins, strerror(errno));
-	snprintf(path, sizeof(path), "%s", pins);
-	*strrchr(path, '/') = '\0';
-	rmdir(path); /* the last instance takes the common folder along; refused while others are */
+	ecs_pins_leave(pins);
 	return 0;
 }
