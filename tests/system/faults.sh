@@ -3,6 +3,8 @@
 # What can be wrong with the machine: each is a clear line and nothing half done, or the switch
 # does without. And what may happen to links while no daemon runs.
 . "$(dirname "$0")/../lib/system.bash"
+. "$TOP/tests/lib/nat.bash"
+. "$TOP/tests/lib/load.bash"
 
 TEST_TIMEOUT=120
 PINS=/sys/fs/bpf/ecswitch/main
@@ -448,6 +450,77 @@ test_links_that_changed_while_no_daemon_ran()
 	assert_soon 2 same ports_up = $((count - 1)) # vethc has no carrier
 	assert_eq "$(fdb_port net "$(mac_of e eth0)")" vethe "port of e"
 	assert_eq "$(ctl --json status | jq -c .problems)" "[]" problems
+}
+
+# The number and the name of a link go to another one.
+replace_link() # LINK NS
+{
+	local index
+
+	index=$(ifindex_of @ "$1")
+	must ip link del "$1"
+	must ip link add "$1" index "$index" type veth peer name eth0 netns "/run/netns/$2"
+	must ip link set "$1" up
+	must ns "$2" ip link set eth0 up
+}
+
+test_nat_and_casts_are_right_after_changes_while_no_daemon_ran()
+{
+	local link pin
+
+	LOAD_RATE=2000
+	load_world
+	for link in c d; do
+		ns_new $link
+		veth_new $link veth$link
+		must ctl cast to tv veth$link
+	done
+	wait_port vethc vethd
+	must ctl save
+	load_start
+	listen lan tcp 7000 'echo $SOCAT_PEERADDR'
+	assert_eq "$(ask a tcp 10.0.0.2 7000)" 10.0.0.1 "address that the LAN sees"
+	switch_kill
+	replace_link vethc c
+	must ip link set vethd down
+	must ip link set vethd name vethz
+	must ip link set vethz up
+	must tc filter del dev vethr1 ingress
+	must tc qdisc del dev vethr1 clsact
+	for pin in "$PINS"/ecs_link_*; do
+		rm -f "$pin" # as somebody's bpftool link detach
+	done
+	counted_end send nat
+	kill "$STREAM" # their address goes
+	must ip addr del 10.0.0.1/24 dev up0
+	must ip addr add 10.0.0.7/24 dev up0
+	must ip route replace default via 10.0.0.2
+	switch_start
+	wait_port up0 vetha vethb vethc vethz vethr1 vethr2
+	assert_eq "$(ask a tcp 10.0.0.2 7000)" 10.0.0.7 "address that the LAN sees"
+	assert_eq "$(ctl --json nat flows | jq '[.[] | select(.outside | startswith("10.0.0.1:"))] | length')" \
+		0 "flows of the address that went"
+	assert_eq "$(cast_state vethr1) $(cast_state vethr2)" "up up" "receivers that nothing happened to"
+	assert_soon 5 same cast_state vethc = up
+	assert_eq "$(cast_state vethd)" waiting "receiver whose link got another name"
+	counted_end send vms tv
+	counted_end receive vms all ref
+	assert_all_arrived vms vms sent 500
+	assert_all_arrived tv all sent 100
+	assert_all_arrived tv ref ref 100
+	assert_eq "$(ctl --json status | jq -c .problems)" "[]" problems
+	assert_eq "$(map_links)" "$(switch_links)" "links in the maps"
+}
+
+cast_state() # LINK
+{
+	ctl --json cast show tv | jq -r ".receivers[] | select(.port == \"$1\") | .state"
+}
+
+# Links that the switch should know: its ports, and the hosts' ends of gateways.
+switch_links()
+{
+	ip -j link | jq -r '.[] | select(.ifname | test("^(up0|veth|ecp-)")) | .ifindex' | sort -n | xargs
 }
 
 run_tests "$@"
