@@ -17,6 +17,11 @@
 #define CT_SRC6 "\xfd\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x0a"
 #define CT_DST6 "\xff\x3e\0\0\0\0\0\0\0\0\0\0\0\0\0\x01"
 
+static uint32_t get16(const uint8_t *at)
+{
+	return (uint32_t)(at[0] << 8 | at[1]);
+}
+
 static void set(struct bpf_map *map, uint32_t index, const void *value)
 {
 	assert_int_equal(bpf_map_update_elem(bpf_map__fd(map), &index, value, 0), 0);
@@ -54,14 +59,17 @@ int ct_test_setup(void **state)
 }
 
 /* In the program, so that it needs no file where it runs. */
-#define CT_FILE(name)                                                                              \
+#define CT_FILE(name, file)                                                                        \
 	__asm__(".section .rodata\n"                                                               \
-		"ct_" #name ":\n.incbin \"" CT_DATA "/" #name ".ts\"\n"                            \
+		"ct_" #name ":\n.incbin \"" CT_DATA "/" file "\"\n"                                \
 		"ct_" #name "_end:\n.previous\n");                                                 \
 	extern const uint8_t ct_##name[], ct_##name##_end[]
-CT_FILE(h264);
-CT_FILE(hevc);
-CT_FILE(mpeg2);
+CT_FILE(h264, "h264.ts");
+CT_FILE(hevc, "hevc.ts");
+CT_FILE(mpeg2, "mpeg2.ts");
+CT_FILE(rtp_h264, "h264.rtp");
+CT_FILE(rtp_hevc, "hevc.rtp");
+CT_FILE(rtp_ts, "ts.rtp");
 
 struct ct_file ct_load(enum ct_stream stream)
 {
@@ -72,6 +80,22 @@ struct ct_file ct_load(enum ct_stream stream)
 
 	file.datagrams = (uint32_t)(files[stream].end - file.data) / CT_DATAGRAM;
 	return file;
+}
+
+const uint8_t *ct_rtp(enum ct_rtp stream, uint32_t n, uint32_t *length)
+{
+	const uint8_t *const begin[] = {ct_rtp_h264, ct_rtp_hevc, ct_rtp_ts};
+	const uint8_t *const end[] = {ct_rtp_h264_end, ct_rtp_hevc_end, ct_rtp_ts_end};
+	const uint8_t *at = begin[stream];
+
+	for (;; n--, at += *length) {
+		if (at + 2 > end[stream])
+			at = begin[stream];
+		*length = get16(at);
+		at += 2;
+		if (!n)
+			return at;
+	}
 }
 
 void ct_group(struct ct_cast *cast, uint8_t kind, uint8_t type, uint8_t percent)
@@ -155,11 +179,6 @@ static void put16(uint8_t *at, uint32_t value)
 {
 	at[0] = (uint8_t)(value >> 8);
 	at[1] = (uint8_t)value;
-}
-
-static uint32_t get16(const uint8_t *at)
-{
-	return (uint32_t)(at[0] << 8 | at[1]);
 }
 
 static uint32_t put_ip(uint8_t *at, int family, uint32_t udp_len)

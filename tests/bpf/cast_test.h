@@ -40,6 +40,10 @@ int ct_test_setup(void **state);
 enum ct_stream { CT_H264, CT_HEVC, CT_MPEG2 };
 struct ct_file ct_load(enum ct_stream stream);
 
+/** ct_rtp - datagram @n of tests/data/NAME.rtp, which begins anew after the last one. */
+enum ct_rtp { CT_RTP_H264, CT_RTP_HEVC, CT_RTP_TS };
+const uint8_t *ct_rtp(enum ct_rtp stream, uint32_t n, uint32_t *length);
+
 /** ct_group - another group of receivers. */
 void ct_group(struct ct_cast *cast, uint8_t kind, uint8_t type, uint8_t percent);
 /** ct_sink - a last receiver, so that all others get clones: bt_run() sends only those. */

@@ -332,6 +332,58 @@ static void unfinished_checksum_stays_unfinished(void **state)
 	leave_unfinished(*state, 6);
 }
 
+/* Copies of RTP: what was held is brought back, numbers have no gap, and every sum is right. */
+static void thin_rtp(struct bt *bt, enum ct_rtp stream, int family, enum ct_sum sum)
+{
+	uint32_t length, copies = 0, packets = 0, number = 0;
+	struct bt_frame frame, got;
+	struct ct_cast cast = {};
+
+	ct_group(&cast, ECS_POLICY_REF, 0, 0);
+	ct_to(&cast, bt, 1)->flags = ECS_RECEIVER_PORT;
+	ct_group(&cast, ECS_POLICY_ALL, 0, 0);
+	ct_to(&cast, bt, 2);
+	ct_sink(&cast, bt);
+	ct_set(bt, &cast, family, 0);
+	/* Before the recording ends. */
+	for (uint32_t i = 0; i < (stream == CT_RTP_TS ? 9 : 60); i++) {
+		const uint8_t *data = ct_rtp(stream, i, &length);
+
+		if (data[1] >= 192 && data[1] < 224) /* RTCP has no number */
+			continue;
+		ct_frame(bt, &frame, family, 0, data, length, sum);
+		ct_run(bt, &frame);
+		packets++;
+		assert_true(ct_copy(bt, &cast, 1, 2, &got));
+		assert_int_equal(got.len, frame.len);
+		assert_memory_equal(got.data, frame.data, frame.len);
+		while (ct_copy(bt, &cast, 0, 1, &got)) {
+			const uint8_t *rtp = payload_of(&got);
+			uint32_t next = (uint32_t)(rtp[2] << 8 | rtp[3]);
+
+			ct_check(&got);
+			assert_true(!copies || next == ((number + 1) & 0xffff));
+			number = next;
+			copies++;
+		}
+	}
+	assert_true(copies > 5 && (stream == CT_RTP_TS || copies < packets));
+}
+
+static void thinned_rtp_has_right_numbers_and_checksums(void **state)
+{
+	static const enum ct_rtp streams[] = {CT_RTP_H264, CT_RTP_HEVC, CT_RTP_TS};
+
+	for (int i = 0; i < 3; i++) {
+		ct_test_setup(state);
+		thin_rtp(*state, streams[i], 4, CT_SUM);
+		ct_test_setup(state);
+		thin_rtp(*state, streams[i], 6, CT_SUM);
+		ct_test_setup(state);
+		thin_rtp(*state, streams[i], 4, CT_SUM_ZERO);
+	}
+}
+
 static void vanished_receiver_harms_no_other(void **state)
 {
 	struct ct_file file = ct_load(CT_H264);
@@ -373,6 +425,7 @@ int main(void)
 		CT_TEST(addresses_change_no_checksum_of_zero),
 		CT_TEST(who_waits_gets_no_video_before_the_keyframe),
 		CT_TEST(unfinished_checksum_stays_unfinished),
+		CT_TEST(thinned_rtp_has_right_numbers_and_checksums),
 		CT_TEST(vanished_receiver_harms_no_other),
 	};
 

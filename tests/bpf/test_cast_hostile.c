@@ -140,6 +140,35 @@ static void random_mutations_make_nothing_vanish(void **state)
 	assert_true(ct_count(bt, 0, 2).packets < ct_count(bt, 0, 0).packets);
 }
 
+/* Every bit may be another one, the length too; who wants all gets each datagram of the cast. */
+static void random_mutations_of_rtp_make_nothing_vanish(void **state)
+{
+	struct bt *bt = *state;
+	struct bt_frame frame;
+	uint64_t left = 0;
+	uint32_t length;
+
+	srandom(8);
+	for (uint32_t i = 0; i < MUTATIONS; i++) {
+		const uint8_t *data = ct_rtp(i / 500 % 3, i % 500, &length);
+
+		if (i % 500 == 0) {
+			three_policies(bt, 4);
+			left = accounted(bt);
+		}
+		ct_frame(bt, &frame, 4, 0, data, length, i & 1 ? CT_SUM : CT_SUM_ZERO);
+		for (int k = (int)(random() % 4); k > 0; k--)
+			frame.data[CT_HEADERS4 + random() % 24] ^= (uint8_t)(1 << random() % 8);
+		if (random() % 4 == 0)
+			frame.data[CT_HEADERS4 + (uint32_t)random() % length] = (uint8_t)random();
+		run_one(bt, &frame);
+		if (i % 500 == 499)
+			assert_int_equal(accounted(bt), left + 500);
+	}
+	assert_int_equal(ct_count(bt, 0, 0).packets, 500);
+	assert_true(ct_count(bt, 0, 2).packets < 500);
+}
+
 static void cast_has_256_receivers_in_32_groups(void **state)
 {
 	struct ct_file file = ct_load(CT_H264);
@@ -208,6 +237,7 @@ int main(void)
 		CT_TEST(frames_that_are_cut_are_left_to_the_switch),
 		CT_TEST(datagrams_of_each_length_reach_who_wants_all),
 		CT_TEST(random_mutations_make_nothing_vanish),
+		CT_TEST(random_mutations_of_rtp_make_nothing_vanish),
 		CT_TEST(cast_has_256_receivers_in_32_groups),
 		CT_TEST(sixty_four_casts_do_not_mix),
 	};
