@@ -13,9 +13,20 @@
 /* One's complement sum of a packet with zeroes behind it. The helper takes 512 bytes at a time. */
 static __always_inline __u64 rtp_sum(const struct ecs_cast_held *held)
 {
-	__u32 sum = bpf_csum_diff(0, 0, (__be32 *)held->data, 512, 0);
+	__u32 sum = 0;
 
-	return (__u32)bpf_csum_diff(0, 0, (__be32 *)(held->data + 512), 512, sum);
+	for (int i = 0; i < ECS_CAST_HELD_LEN; i += 512)
+		sum = bpf_csum_diff(0, 0, (__be32 *)(held->data + i), 512, sum);
+	return sum;
+}
+
+/* clang takes no more than 1024 bytes at a time. */
+static __always_inline void rtp_clear(struct ecs_cast_held *held)
+{
+	for (int i = 0; i < ECS_CAST_HELD_LEN; i += 512) {
+		__builtin_memset(held->data + i, 0, 512);
+		asm volatile("" ::: "memory");
+	}
 }
 
 /* The headers' sums as if this payload had come with them; those of the frame are no part of it. */
@@ -77,8 +88,7 @@ static __always_inline void rtp_cut(struct ecs_cast *c)
 	__u32 last = c->work->rtp.cut - 1, length = c->work->frame.length;
 	__u16 ip_sum = c->work->frame.ip_sum, udp_sum = c->work->frame.udp_sum;
 
-	for (int i = 0; i < ECS_CAST_HELD_LEN / 8; i++)
-		((__u64 *)held->data)[i] = 0;
+	rtp_clear(held);
 	asm volatile("" : "+r"(last)); /* as in cast_store_head() */
 	if (last >= ECS_CAST_HELD_LEN)
 		return;
@@ -138,8 +148,7 @@ __noinline int ecs_rtp_hold(struct __sk_buff *skb, __u32 id)
 	held = bpf_map_lookup_elem(&ecs_cast_holds, &place);
 	if (!held)
 		return 0;
-	for (int i = 0; i < ECS_CAST_HELD_LEN / 8; i++)
-		((__u64 *)held->data)[i] = 0;
+	rtp_clear(held);
 	held->seq = work->rtp.seq;
 	held->sets = work->rtp.sets;
 	last = work->frame.length - 1;

@@ -106,7 +106,9 @@ static __always_inline int rtp_keep_waiting(struct ecs_thin *thin)
 {
 	const struct ecs_rtp_packet *rtp = &thin->work->rtp;
 
-	if (!rtp->begins || rtp->frame != ECS_FRAME_KEY || thin->state->lane[0].drop)
+	if (!rtp->begins) /* the hold was full: what the keyframe may need, at least */
+		return rtp->recalled && rtp->sets ? ECS_RTP_WHOLE : 0;
+	if (rtp->frame != ECS_FRAME_KEY || thin->state->lane[0].drop)
 		return 0;
 	thin->work->made.joins = !rtp->recalled;
 	return ECS_RTP_WHOLE;

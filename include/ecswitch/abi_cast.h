@@ -267,7 +267,7 @@ _Static_assert(sizeof(struct ecs_cast_rtp) == 20, "map ABI");
 /* ecs_cast_held: array, by id * ECS_CAST_HELD + number: RTP packets that came before the first
  * slice of their frame, which decides about them, too. */
 #define ECS_CAST_HELD 8
-#define ECS_CAST_HELD_LEN 1024
+#define ECS_CAST_HELD_LEN 2048
 
 struct ecs_cast_held {
 	__u16 length;
@@ -276,7 +276,7 @@ struct ecs_cast_held {
 	__u8 pad[3];
 	__u8 data[ECS_CAST_HELD_LEN] __attribute__((aligned(8))); /* zeroes behind the end */
 };
-_Static_assert(sizeof(struct ecs_cast_held) == 1032, "map ABI");
+_Static_assert(sizeof(struct ecs_cast_held) == 2056, "map ABI");
 
 /* ecs_cast_states: array, by id: what the stream itself has told. */
 struct ecs_cast_state {

@@ -2,13 +2,15 @@
 /*
  * RTP as it arrived: recorded to a file, accounted for, and played to ffmpeg without loss.
  *
- *	rtp record ADDRESS PORT FILE     datagrams to ADDRESS (a group is joined on eth0), until
- *killed rtp count FILE                   prints the number of datagrams rtp gaps FILE prints how
- *many numbers do not follow the last one: of the first source, without RTCP rtp payload FILE prints
- *the payload of all packets rtp serve FILE SDP PORT          an RTSP server (RFC 2326) for one
- *client: its TCP loses nothing
+ *	rtp record ADDRESS PORT FILE     what comes there, until it is killed; a group is joined
+ *	rtp count FILE                   prints the number of datagrams
+ *	rtp sources FILE                 prints the SSRC of each source
+ *	rtp gaps FILE [SSRC]             prints how many numbers of a source do not follow the last
+ *	rtp payload FILE                 prints the payload of all packets
+ *	rtp send FILE ADDRESS PORT RATE  a transport stream, with all that a header of RTP can have
+ *	rtp serve FILE SDP PORT          an RTSP server (RFC 2326) for one client, over TCP
  *
- * A file is a row of datagrams, each behind its length of 16 bits.
+ * A file is a row of datagrams, each behind its length of 16 bits. RTCP counts as a datagram alone.
  */
 #include <config.h>
 
@@ -17,7 +19,9 @@
 #include <netdb.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdlib.h>
+#include <time.h>
 #include <sys/socket.h>
 #include <arpa/inet.h>
 
@@ -99,9 +103,33 @@ static void count(FILE *file)
 	printf("%lu\n", packets);
 }
 
-static void gaps(FILE *file)
+static uint32_t source(void)
 {
-	unsigned char ssrc[4], seq[2];
+	uint32_t ssrc;
+
+	memcpy(&ssrc, packet + 8, sizeof(ssrc));
+	return ntohl(ssrc);
+}
+
+static void sources(FILE *file)
+{
+	uint32_t seen[64];
+	size_t len, n = 0, i;
+
+	while ((len = next(file)) && n < 64) {
+		for (i = 0; i < n && seen[i] != source(); i++)
+			;
+		if (!is_rtp(len) || i < n)
+			continue;
+		seen[n++] = source();
+		printf("%08x\n", source());
+	}
+}
+
+static void gaps(FILE *file, const char *of)
+{
+	uint32_t ssrc = of ? strtoul(of, NULL, 16) : 0;
+	unsigned char seq[2] = {};
 	unsigned long wrong = 0;
 	bool any = false;
 	size_t len;
@@ -109,11 +137,11 @@ static void gaps(FILE *file)
 	while ((len = next(file))) {
 		unsigned int is = packet[2] << 8 | packet[3];
 
-		if (!is_rtp(len) || (any && memcmp(ssrc, packet + 8, 4)))
+		if (!is_rtp(len) || ((of || any) && source() != ssrc))
 			continue;
 		if (any && is != ((seq[0] << 8 | seq[1]) + 1u) % 65536)
 			wrong++;
-		memcpy(ssrc, packet + 8, 4);
+		ssrc = source();
 		memcpy(seq, packet + 2, 2);
 		any = true;
 	}
@@ -136,6 +164,44 @@ static void payload(FILE *file)
 		if (at < len)
 			fwrite(packet + at, 1, len - at, stdout);
 	}
+}
+
+/* Two sources that were mixed, an extension of one word, and every other one padded. */
+static size_t packet_make(const unsigned char *ts, size_t len, unsigned int seq)
+{
+	static const unsigned char head[28] = {0x92, 33, 0, 0, 0, 0, 0,	   0,	 1, 2, 3, 4, 5, 6,
+					       7,    8,	 9, 1, 2, 3, 0xbe, 0xde, 0, 1, 1, 2, 3, 4};
+	size_t padding = seq % 2 ? 0 : 1 + seq % 250;
+
+	memcpy(packet, head, sizeof(head));
+	packet[0] |= padding ? 0x20 : 0;
+	packet[2] = seq >> 8;
+	packet[3] = seq;
+	packet[6] = seq >> 4;
+	memcpy(packet + sizeof(head), ts, len);
+	memset(packet + sizeof(head) + len, padding, padding);
+	return sizeof(head) + len + padding;
+}
+
+static void transmit(FILE *file, const char *address, const char *port, long rate)
+{
+	struct addrinfo hints = {.ai_socktype = SOCK_DGRAM, .ai_flags = AI_NUMERICHOST}, *to;
+	const struct timespec interval = {.tv_nsec = 1000000000 / rate};
+	unsigned char ts[5 * 188];
+	unsigned int seq = 65500;
+	size_t len;
+	int fd;
+
+	if (getaddrinfo(address, port, &hints, &to))
+		errx(1, "%s port %s is no address", address, port);
+	fd = socket(to->ai_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	while ((len = fread(ts, 1, sizeof(ts), file))) {
+		len = packet_make(ts, len, seq++);
+		if (sendto(fd, packet, len, 0, to->ai_addr, to->ai_addrlen) < 0)
+			err(1, "send");
+		nanosleep(&interval, NULL);
+	}
+	freeaddrinfo(to);
 }
 
 static void say(int fd, const char *text, size_t len)
@@ -231,14 +297,16 @@ int main(int argc, char **argv)
 	else if (!strcmp(what, "count"))
 		count(file_open(argv[2], "r"));
 	else if (!strcmp(what, "gaps"))
-		gaps(file_open(argv[2], "r"));
+		gaps(file_open(argv[2], "r"), argv[3]);
+	else if (!strcmp(what, "sources"))
+		sources(file_open(argv[2], "r"));
 	else if (!strcmp(what, "payload"))
 		payload(file_open(argv[2], "r"));
+	else if (!strcmp(what, "send") && argc == 6)
+		transmit(file_open(argv[2], "r"), argv[3], argv[4], atol(argv[5]));
 	else if (!strcmp(what, "serve") && argc == 5)
 		serve(file_open(argv[2], "r"), argv[3], argv[4]);
 	else
-		errx(2, "usage: rtp record ADDRESS PORT FILE | count FILE | gaps FILE | payload "
-			"FILE | "
-			"serve FILE SDP PORT");
+		errx(2, "usage: rtp record|count|sources|gaps|payload|send|serve FILE...");
 	return 0;
 }
