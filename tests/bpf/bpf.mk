@@ -5,6 +5,7 @@ bpf_tests += \
 	tests/bpf/test_cast_cut \
 	tests/bpf/test_cast_hostile \
 	tests/bpf/test_cast_policy \
+	tests/bpf/test_cast_rtp \
 	tests/bpf/test_gso \
 	tests/bpf/test_hostile \
 	tests/bpf/test_learn \
@@ -87,3 +88,5 @@ tests_bpf_test_cast_hostile_CPPFLAGS = $(bpf_test_cppflags)
 tests_bpf_test_cast_hostile_LDADD = $(cast_test_libs)
 tests_bpf_test_cast_policy_CPPFLAGS = $(bpf_test_cppflags)
 tests_bpf_test_cast_policy_LDADD = $(cast_test_libs)
+tests_bpf_test_cast_rtp_CPPFLAGS = $(bpf_test_cppflags)
+tests_bpf_test_cast_rtp_LDADD = $(cast_test_libs)
