@@ -4,6 +4,7 @@
 # are more or less than one port. ffmpeg sends, and judges what came.
 . "$(dirname "$0")/../lib/system.bash"
 . "$TOP/tests/lib/cast.bash"
+. "$TOP/tests/lib/rtp.bash"
 TEST_TIMEOUT=120
 
 # assert_kept NS FILE COUNT [TOLERANCE]: that many frames, each of them one of the file's, and none
@@ -259,6 +260,29 @@ test_forced_drop_of_references_damages_nothing()
 	assert_kept r2 r1.ts "$(wc -l < got)"
 	assert_kept r3 r1.ts 100
 	assert_eq "$(receiver vr3 .dropped.key)" 4 "keyframes dropped"
+}
+
+test_gop_and_fps_decimate_rtp_without_damage()
+{
+	local i
+
+	stream_new in.ts 4 -c:v libx264 -preset veryfast -bf 2 -g 25 -sc_threshold 0 \
+		-x264-params b-pyramid=none:b-adapt=0
+	cast_world 4
+	assert ctl cast to tv vr1
+	assert ctl cast to tv vr2 policy gop 5
+	assert ctl cast to tv vr3 policy fps 10
+	assert ctl cast to tv vr4 policy gop half
+	for i in 1 2 3 4; do
+		rtp_record "r$i"
+	done
+	rtp_play in.ts
+	for i in 1 2 3 4; do
+		assert_soon 5 rtp_recorded "r$i"
+	done
+	rtp_assert_part r2 r1 $((4 * 5))
+	rtp_assert_part r3 r1 $((25 + 3 * 10))
+	rtp_assert_part r4 r1 $((25 + 3 * 13))
 }
 
 # Frames behind a keyframe that refer to the GOP before it go, if that lost its tail.
