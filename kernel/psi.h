@@ -11,6 +11,7 @@
 #define ECS_PSI_PAT 0x00
 #define ECS_PSI_PMT 0x02
 #define ECS_PSI_STUFFING 0xff /* where a table id would be */
+#define ECS_PSI_PRIVATE 0x06
 #define ECS_PSI_HEADER 8
 #define ECS_PSI_SHORTEST 16 /* one program, or a PMT without streams */
 
@@ -69,6 +70,7 @@ static __noinline void psi_forget(struct ecs_ts *ts)
 		if (i < program->pids)
 			psi_set_kind(ts, program->pid[i], ECS_PID_OTHER);
 	program->pids = 0;
+	ECS_UNROLL
 	for (__u32 i = 0; i < ECS_CAST_VIDEOS; i++)
 		if (ts->state->video[i].program == index && !(ts->work->cursor.same >> i & 1))
 			ts->state->video[i].codec = ECS_CODEC_NONE;
@@ -94,6 +96,7 @@ static long psi_pat_keep(__u32 i, void *ctx)
 		return 1;
 	if (!psi_pat_entry(ts, i, &pid, &number))
 		return 0;
+	ECS_UNROLL
 	for (__u32 k = 0; k < ECS_CAST_PROGRAMS; k++)
 		if (ts->state->program[k].pmt_pid == pid && ts->state->program[k].number == number)
 			ts->work->cursor.same |= 1 << k;
@@ -110,6 +113,7 @@ static long psi_pat_add(__u32 i, void *ctx)
 		return 1;
 	if (!psi_pat_entry(ts, i, &pid, &number))
 		return 0;
+	ECS_UNROLL
 	for (int k = ECS_CAST_PROGRAMS - 1; k >= 0; k--) {
 		struct ecs_cast_program *program = &ts->state->program[k];
 
@@ -133,6 +137,7 @@ static __always_inline void psi_pat(struct ecs_ts *ts)
 	bpf_loop(ECS_SECTION_MAX / 4, psi_pat_keep, ts, 0);
 	same = ts->work->cursor.same;
 	ts->work->cursor.same = 0;
+	ECS_UNROLL
 	for (__u32 i = 0; i < ECS_CAST_PROGRAMS; i++) {
 		struct ecs_cast_program *program = &ts->state->program[i];
 
@@ -145,6 +150,7 @@ static __always_inline void psi_pat(struct ecs_ts *ts)
 		program->crc = 0;
 	}
 	bpf_loop(ECS_SECTION_MAX / 4, psi_pat_add, ts, 0);
+	ECS_UNROLL
 	for (__u32 i = 0; i < ECS_CAST_PROGRAMS; i++)
 		if (ts->state->program[i].pmt_pid)
 			psi_set_kind(ts, ts->state->program[i].pmt_pid, ECS_PID_PMT | i);
@@ -161,8 +167,30 @@ static __always_inline __u8 psi_codec(__u8 type)
 
 static __always_inline int psi_audio(__u8 type)
 {
-	return type == 0x03 || type == 0x04 || type == 0x0f || type == 0x11 || type == 0x81 ||
-	       type == 0x87;
+	return type == 0x03 || type == 0x04 || type == 0x0f || type == 0x11 || type == 0x1c ||
+	       type == 0x2d || type == 0x2e || type == 0x81 || type == 0x87;
+}
+
+/* Private data is audio by one of its first descriptors: AC-3, Enhanced AC-3, DTS, AAC (ETSI EN
+ * 300 468 table 12), or a registration (2.6.8) of one of these, Opus or SMPTE 302M. */
+static __always_inline int psi_private_audio(const struct ecs_ts *ts, __u32 at, __u32 end)
+{
+	int found = 0;
+
+	ECS_UNROLL
+	for (int i = 0; i < 4; i++) {
+		__u8 tag = psi_byte(ts, at);
+		__u32 name = psi_be32(ts, at + 2);
+
+		if (at + 2 > end)
+			break;
+		found |= tag == 0x6a || tag == 0x7a || tag == 0x7b || tag == 0x7c;
+		if (tag == 0x05)
+			found |= name == 0x4f707573 || name == 0x41432d33 || name == 0x45414333 ||
+				 name == 0x42535344 || name >> 8 == 0x445453;
+		at += 2 + psi_byte(ts, at + 1);
+	}
+	return found;
 }
 
 /* The video that a stream of the program is already. Return: its index; ECS_CAST_VIDEOS. */
@@ -170,6 +198,7 @@ static __always_inline __u32 psi_video(const struct ecs_ts *ts, __u32 pid, __u8 
 {
 	__u32 found = ECS_CAST_VIDEOS;
 
+	ECS_UNROLL
 	for (__u32 i = 0; i < ECS_CAST_VIDEOS; i++) {
 		const struct ecs_cast_video *video = &ts->state->video[i];
 
@@ -214,6 +243,7 @@ static __always_inline __u8 psi_add_video(struct ecs_ts *ts, __u32 pid, __u8 cod
 
 	if (index < ECS_CAST_VIDEOS)
 		return ECS_PID_VIDEO | index;
+	ECS_UNROLL
 	for (__u32 i = 0; i < ECS_CAST_VIDEOS; i++) {
 		struct ecs_cast_video *video = &ts->state->video[i];
 
@@ -226,31 +256,57 @@ static __always_inline __u8 psi_add_video(struct ecs_ts *ts, __u32 pid, __u8 cod
 	return ECS_PID_OTHER;
 }
 
+/* One more known stream. A PID that something else has is not taken from it. */
+static __always_inline void psi_add(struct ecs_ts *ts, __u32 pid, __u8 kind)
+{
+	__u32 index = ecs_bound(ts->work->cursor.program, ECS_CAST_PROGRAMS);
+	struct ecs_cast_program *program = &ts->state->program[index];
+	__u32 pids = program->pids;
+
+	if (pids >= ECS_CAST_PIDS)
+		return;
+	psi_set_kind(ts, pid, kind);
+	program->pid[ecs_bound(pids, ECS_CAST_PIDS)] = pid;
+	program->pids = pids + 1;
+}
+
+static __always_inline int psi_is_free(const struct ecs_ts *ts, __u32 pid)
+{
+	return pid != ECS_PID_PAT && !ts->pids->kind[ecs_bound(pid, ECS_TS_PIDS)];
+}
+
 static long psi_pmt_add(__u32 i, void *ctx)
 {
 	struct ecs_ts *ts = ctx;
-	struct ecs_cast_program *program;
 	__u8 kind = ECS_PID_OTHER;
-	__u32 pid = 0, pids;
+	__u32 pid = 0;
 	int type = psi_pmt_entry(ts, &pid);
 
 	if (type < 0)
 		return 1;
-	program = &ts->state->program[ecs_bound(ts->work->cursor.program, ECS_CAST_PROGRAMS)];
-	pids = program->pids;
-	/* A PID that something else has is not taken from it. */
-	if (pids >= ECS_CAST_PIDS || pid == ECS_PID_PAT ||
-	    ts->pids->kind[ecs_bound(pid, ECS_TS_PIDS)])
+	if (!psi_is_free(ts, pid))
 		return 0;
 	if (psi_codec(type))
 		kind = psi_add_video(ts, pid, psi_codec(type));
 	else if (psi_audio(type))
 		kind = ECS_PID_AUDIO;
-	if (kind == ECS_PID_OTHER)
-		return 0;
-	psi_set_kind(ts, pid, kind);
-	program->pid[ecs_bound(pids, ECS_CAST_PIDS)] = pid;
-	program->pids = pids + 1;
+	if (kind != ECS_PID_OTHER)
+		psi_add(ts, pid, kind);
+	return 0;
+}
+
+/* Apart from the others for the sake of the stack. */
+static long psi_pmt_add_private(__u32 i, void *ctx)
+{
+	struct ecs_ts *ts = ctx;
+	__u32 pid = 0, at = ts->work->cursor.from;
+	int type = psi_pmt_entry(ts, &pid);
+
+	if (type < 0)
+		return 1;
+	if (type == ECS_PSI_PRIVATE && psi_is_free(ts, pid) &&
+	    psi_private_audio(ts, at + 5, ts->work->cursor.from))
+		psi_add(ts, pid, ECS_PID_AUDIO);
 	return 0;
 }
 
@@ -264,6 +320,8 @@ static __always_inline void psi_pmt(struct ecs_ts *ts)
 	psi_forget(ts);
 	ts->work->cursor.from = from;
 	bpf_loop(ECS_SECTION_MAX / 5, psi_pmt_add, ts, 0);
+	ts->work->cursor.from = from;
+	bpf_loop(ECS_SECTION_MAX / 5, psi_pmt_add_private, ts, 0);
 }
 
 /* Several programs may have their tables on one PID. Return: whose this one is, or none's. */

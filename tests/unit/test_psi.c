@@ -254,6 +254,27 @@ static void program_that_is_gone_is_forgotten(void **unused)
 	assert_int_equal(state.video[1].codec, ECS_CODEC_NONE);
 }
 
+static void private_sound_is_known_by_its_descriptors(void **unused)
+{
+	static const uint8_t descriptors[][8] = {
+		{0x05, 4, 'O', 'p', 'u', 's'}, {0x0a, 0, 0x6a, 0}, {0x05, 4, 'D', 'T', 'S', '2'},
+		{0x05, 4, 'K', 'L', 'V', 'A'}, {0x59, 6}, /* subtitles */
+	};
+	struct ts_es es[ECS_ARRAY_SIZE(descriptors)];
+	size_t n;
+
+	begin(1);
+	for (size_t i = 0; i < ECS_ARRAY_SIZE(descriptors); i++)
+		es[i] = (struct ts_es){0x06, AUDIO + i, 8};
+	n = ts_pmt(bytes, es, ECS_ARRAY_SIZE(es), 0);
+	for (size_t i = 0; i < ECS_ARRAY_SIZE(descriptors); i++)
+		memcpy(&bytes[12 + i * 13 + 5], descriptors[i], 8);
+	pmt_add(pmt_pids[0], ts_section_end(bytes, n - 4));
+	look();
+	for (int i = 0; i < 5; i++)
+		assert_int_equal(pids.kind[AUDIO + i], i < 3 ? ECS_PID_AUDIO : ECS_PID_OTHER);
+}
+
 static void more_streams_than_there_is_room_for_pass(void **unused)
 {
 	struct ts_es es[40];
@@ -310,6 +331,7 @@ int main(void)
 		cmocka_unit_test(programs_may_have_their_tables_on_one_pid),
 		cmocka_unit_test(what_a_change_leaves_goes_on),
 		cmocka_unit_test(program_that_is_gone_is_forgotten),
+		cmocka_unit_test(private_sound_is_known_by_its_descriptors),
 		cmocka_unit_test(more_streams_than_there_is_room_for_pass),
 		cmocka_unit_test(hostile_tables_harm_nothing),
 	};
