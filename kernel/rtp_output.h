@@ -131,33 +131,58 @@ __noinline int ecs_rtp_write(struct __sk_buff *skb, __u32 kept)
 	return 0;
 }
 
+/* Whether the packet is not what was sent. Where its bytes go on with a checksum of our own, that
+ * would hide it. */
+static __always_inline int rtp_is_damaged(struct ecs_cast *c, const struct ecs_cast_held *held)
+{
+	struct ecs_ts_frame *frame = &c->work->frame;
+
+	if (!frame->probed)
+		cast_probe(c);
+	if (frame->partial || !frame->udp_sum || bpf_csum_level(c->skb, BPF_CSUM_LEVEL_QUERY) >= 0)
+		return 0;
+	return cast_fold(cast_sum_head(c->work) + rtp_sum(held) + frame->udp_sum +
+			 2ull * bpf_htons(frame->length + ECS_UDP_HLEN)) != 0xffff;
+}
+
 /**
  * ecs_rtp_hold - keep the packet until the first slice of its frame comes
  *
- * Return: 0.
+ * One that may have to be cut is only looked at. A damaged one is neither held nor cut, and passes
+ * as it is. Return: 0.
  */
 __noinline int ecs_rtp_hold(struct __sk_buff *skb, __u32 id)
 {
-	struct ecs_ts_work *work = ecs_cast_scratch();
+	struct ecs_cast c = {.skb = skb, .work = ecs_cast_scratch()};
+	struct ecs_cast_state *state = bpf_map_lookup_elem(&ecs_cast_states, &id);
 	struct ecs_cast_held *held;
 	__u32 place, last;
 
-	if (!work)
+	if (!c.work || !state)
 		return 0;
-	place = id * ECS_CAST_HELD + (work->rtp.hold & (ECS_CAST_HELD - 1));
-	held = bpf_map_lookup_elem(&ecs_cast_holds, &place);
+	place = id * ECS_CAST_HELD + (c.work->rtp.hold & (ECS_CAST_HELD - 1));
+	held = &c.work->scratch;
+	if (c.work->rtp.part == ECS_RTP_HOLD)
+		held = bpf_map_lookup_elem(&ecs_cast_holds, &place);
 	if (!held)
 		return 0;
 	rtp_clear(held);
-	held->seq = work->rtp.seq;
-	held->sets = work->rtp.sets;
-	last = work->frame.length - 1;
+	held->seq = c.work->rtp.seq;
+	held->sets = c.work->rtp.sets;
+	last = c.work->frame.length - 1;
 	held->length = last + 1;
 	asm volatile("" : "+r"(last)); /* as in cast_store_head() */
-	if (last >= ECS_CAST_HELD_LEN)
-		return 0;
-	asm volatile("" : "+r"(last));
-	bpf_skb_load_bytes(skb, work->frame.l4 + ECS_UDP_HLEN, held->data, last + 1);
+	if (last < ECS_CAST_HELD_LEN) {
+		asm volatile("" : "+r"(last));
+		bpf_skb_load_bytes(skb, c.work->frame.l4 + ECS_UDP_HLEN, held->data, last + 1);
+		if (!rtp_is_damaged(&c, held))
+			return 0;
+	}
+	c.work->rtp.cut = 0;
+	if (c.work->rtp.part == ECS_RTP_HOLD) {
+		state->rtp.held--;
+		c.work->rtp.part = ECS_RTP_OTHER;
+	}
 	return 0;
 }
 

@@ -363,7 +363,7 @@ static __always_inline int cast_rtp_look(struct ecs_cast *c)
 		return CAST_CUT;
 	if (c->work->frame.rtp != ECS_CONTAINER_RTP)
 		return CAST_LOOKED;
-	if (c->work->rtp.part == ECS_RTP_HOLD)
+	if (c->work->rtp.part == ECS_RTP_HOLD || c->work->rtp.cut)
 		ecs_rtp_hold(c->skb, id);
 	if (c->work->rtp.recall)
 		cast_recall(c, c->work->rtp.recall);

@@ -156,6 +156,30 @@ static void parameter_sets_are_cut_from_a_slice(void **state)
 	cut(*state, 4, CT_SUM_PSEUDO);
 }
 
+/* It would have a checksum of our own, and a receiver could not tell. */
+static void damaged_packet_is_not_held(void **state)
+{
+	uint8_t damaged[] = {0x80, 96, 0xff, 0xfb, 0, 0, 0, 1, 1, 2, 3, 4, AUD};
+	struct bt_frame got;
+	struct rtp rtp;
+
+	begin(&rtp, *state, 4, CT_SUM);
+	send_packet(&rtp, BYTES(SETS));
+	send_packet(&rtp, BYTES(IDR));
+	ct_frame(rtp.bt, &rtp.sent, 4, 0, damaged, sizeof(damaged), CT_SUM);
+	rtp.sent.data[CT_HEADERS4 + 13] ^= 4;
+	rtp.seq++;
+	ct_send(rtp.bt, &rtp.sent);
+	expect(&rtp, 2, 65530, BYTES(SETS));
+	expect(&rtp, 2, 65531, BYTES(IDR));
+	ct_expect(rtp.bt, 2, &got);
+	assert_int_equal(got.len, rtp.sent.len);
+	assert_memory_equal(got.data, rtp.sent.data, got.len);
+	rtp.time++;
+	send_packet(&rtp, BYTES(REF));
+	expect(&rtp, 2, 65533, BYTES(REF));
+}
+
 /* An own address and a number of its own at once. */
 static void receiver_with_an_address_gets_its_numbers(void **state)
 {
@@ -253,6 +277,7 @@ int main(void)
 		CT_TEST(numbers_have_no_gap_in_unfinished_ipv4),
 		CT_TEST(numbers_have_no_gap_in_unfinished_ipv6),
 		CT_TEST(parameter_sets_are_cut_from_a_slice),
+		CT_TEST(damaged_packet_is_not_held),
 		CT_TEST(receiver_with_an_address_gets_its_numbers),
 		CT_TEST(receiver_goes_on_where_its_numbers_were),
 		CT_TEST(late_receiver_begins_with_parameter_sets),
