@@ -76,11 +76,10 @@ enter_world()
 {
 	# Outside the namespaces this would mount over the machine's own /run and /etc.
 	[ $$ -eq 1 ] || { echo "--world is for run_tests alone" >&2; exit 2; }
-	mount -t tmpfs tmpfs /run
+	mount -t tmpfs tmpfs /run || exit 1
 	mkdir -p /run/netns /run/etc /run/work
 	# Our own /etc: the machine's entries, but no configuration of ecswitch.
-	mount --bind /etc /run/etc
-	mount -t tmpfs tmpfs /etc
+	{ mount --bind /etc /run/etc && mount -t tmpfs tmpfs /etc; } || exit 1
 	ln -s /run/etc/* /etc/
 	rm -f /etc/ecswitch
 	mkdir /etc/ecswitch
