@@ -129,3 +129,48 @@ assert_part()
 	assert_clean "$1"
 	assert_eq "$(audio "$WORK/$1.ts")" "$(audio "$WORK/$2.ts")" "sound of $1"
 }
+
+# five_receivers: all, key, ref, thin 50% and drop nonref 25%, at vr1 to vr5.
+five_receivers()
+{
+	assert ctl cast to tv vr1
+	assert ctl cast to tv vr2 policy key
+	assert ctl cast to tv vr3 policy ref
+	assert ctl cast to tv vr4 policy thin 50%
+	assert ctl cast to tv vr5 policy drop nonref 25%
+}
+
+# five_policies COMMAND...: what these receivers get of what the command plays.
+five_policies()
+{
+	local i
+
+	cast_world 5
+	five_receivers
+	for i in 1 2 3 4 5; do
+		record "r$i"
+	done
+	"$@"
+	for i in 1 2 3 4 5; do
+		assert_soon 5 recorded "r$i"
+	done
+	ctl cast show tv
+}
+
+# The oracle's frames, and of those that may go as many as were asked for.
+assert_five_policies()
+{
+	local all nonref
+
+	assert_oracle r1 r1 default
+	assert_oracle r2 r1 nokey
+	assert_oracle r3 r1 noref
+	all=$(frames "$WORK/r1.ts" default | wc -l)
+	nonref=$((all - $(frames "$WORK/r1.ts" noref | wc -l)))
+	assert_part r4 r1 $((all - nonref * 50 / 100))
+	assert_part r5 r1 $((all - nonref * 25 / 100))
+	assert_eq "$(receiver vr3 .dropped.nonref)" "$nonref" "frames without reference"
+	assert_eq "$(receiver vr3 '.dropped.ref + .dropped.key')" 0 "references dropped"
+	assert_eq "$(receiver vr3 .unclassified)" 0 "frames without a type"
+	assert_eq "$(drops_of OUTPUT)" 0 "copies refused"
+}

@@ -45,6 +45,18 @@ as_sent()
 	cmp -s in.ts "$WORK/$1.ts"
 }
 
+# all_and_ref: the machine lan sends; r1 gets all of it and r2 what "ref" makes of it.
+all_and_ref()
+{
+	assert ctl cast to tv vr1
+	assert ctl cast to tv vr2 policy ref
+	record r1
+	record r2
+	send lan "$@"
+	assert_soon 5 as_sent r1
+	assert_soon 5 recorded r2
+}
+
 # assert_ref NS: what "ref" makes of in.ts came.
 assert_ref()
 {
@@ -57,13 +69,7 @@ test_tagged_stream_from_the_wire_is_cast_untagged()
 	ways_world vlan 5
 	must ns lan "$TOOLS/vlanend" eth0 5
 	assert ctl cast add tv network lan dst 239.1.1.1 port 5000
-	assert ctl cast to tv vr1
-	assert ctl cast to tv vr2 policy ref
-	record r1
-	record r2
-	send lan
-	assert_soon 5 as_sent r1
-	assert_soon 5 recorded r2
+	all_and_ref
 	assert_ref r2
 	assert_eq "$(drops_of VLAN)" 0 "frames whose tag made trouble"
 }
@@ -89,13 +95,7 @@ test_stream_from_the_wire_is_cast()
 {
 	ways_world
 	assert ctl cast add tv from up0 dst 239.1.1.1 port 5000
-	assert ctl cast to tv vr1
-	assert ctl cast to tv vr2 policy ref
-	record r1
-	record r2
-	send lan
-	assert_soon 5 as_sent r1
-	assert_soon 5 recorded r2
+	all_and_ref
 	assert_ref r2
 }
 
@@ -203,13 +203,7 @@ test_programs_of_one_stream_are_all_thinned()
 		-program title=one:st=0:st=1 -program title=two:st=2 -f mpegts in.ts
 	assert_eq "$(ffprobe -v error -show_programs in.ts 2> /dev/null | grep -c program_num=)" 2 programs
 	assert ctl cast add tv from up0 dst 239.1.1.1 port 5000
-	assert ctl cast to tv vr1
-	assert ctl cast to tv vr2 policy ref
-	record r1
-	record r2
-	send lan -z 1472
-	assert_soon 5 as_sent r1
-	assert_soon 5 recorded r2
+	all_and_ref -z 1472
 	for i in 0 1; do
 		must ffmpeg -nostdin -v error -y -i in.ts -map "v:$i" -map 0:a -c copy "one$i.ts"
 		must ffmpeg -nostdin -v error -y -i r2.ts -map "v:$i" -map 0:a -c copy "r2-$i.ts"

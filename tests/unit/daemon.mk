@@ -32,7 +32,7 @@ tests_unit_test_sandbox_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS) $(JANSSON_CFLAGS)
 tests_unit_test_sandbox_LDADD = userspace/lib/libecs.a $(CMOCKA_LIBS) $(JANSSON_LIBS) $(LIBSECCOMP_LIBS)
 
 unit_tests += tests/unit/test_cast
-tests_unit_test_cast_SOURCES = tests/unit/test_cast.c tests/unit/unit.h
+tests_unit_test_cast_SOURCES = tests/unit/test_cast.c tests/unit/ts_stream.h tests/unit/unit.h
 tests_unit_test_cast_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS) $(JANSSON_CFLAGS)
 tests_unit_test_cast_LDADD = userspace/lib/libecs.a $(CMOCKA_LIBS) $(JANSSON_LIBS)
 

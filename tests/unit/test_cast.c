@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "kernel/thin.h"
+#include "ts_stream.h"
 #include "userspace/lib/policy.h"
 
 #define PMT_PID 0x1000
@@ -20,18 +21,6 @@ static struct ecs_ts_work work;
 static struct ecs_cast_state state;
 static struct ecs_cast_pids pids;
 static struct ecs_cast_group_state group;
-
-static uint32_t crc_of(const uint8_t *p, size_t n)
-{
-	uint32_t crc = ~0u;
-
-	while (n--) {
-		crc ^= (uint32_t)*p++ << 24;
-		for (int bit = 0; bit < 8; bit++)
-			crc = crc & 0x80000000u ? crc << 1 ^ 0x04c11db7u : crc << 1;
-	}
-	return crc;
-}
 
 static uint8_t *packet(int i, uint16_t pid, int start, uint8_t cc)
 {
@@ -47,7 +36,7 @@ static uint8_t *packet(int i, uint16_t pid, int start, uint8_t cc)
 
 static void section(uint8_t *p, const uint8_t *bytes, size_t n)
 {
-	uint32_t crc = crc_of(bytes, n);
+	uint32_t crc = ts_crc(bytes, n);
 
 	p[4] = 0;
 	memcpy(p + 5, bytes, n);

@@ -17,7 +17,7 @@ struct ts_stream {
 	uint8_t cc[ECS_TS_PIDS];
 };
 
-static uint32_t ts_crc(const uint8_t *p, size_t n)
+static inline uint32_t ts_crc(const uint8_t *p, size_t n)
 {
 	uint32_t crc = ~0u;
 
@@ -30,7 +30,7 @@ static uint32_t ts_crc(const uint8_t *p, size_t n)
 }
 
 /** ts_packet_add - one more packet with payload 0xff. Return: its first byte. */
-static uint8_t *ts_packet_add(struct ts_stream *s, uint16_t pid, int start)
+static inline uint8_t *ts_packet_add(struct ts_stream *s, uint16_t pid, int start)
 {
 	uint8_t *p = &s->data[s->packets++ * ECS_TS_LEN];
 
