@@ -470,12 +470,12 @@ test_nat_and_casts_are_right_after_changes_while_no_daemon_ran()
 
 	LOAD_RATE=2000
 	load_world
-	for link in c d; do
+	for link in c d e; do
 		ns_new $link
 		veth_new $link veth$link
 		must ctl cast to tv veth$link
 	done
-	wait_port vethc vethd
+	wait_port vethc vethd vethe
 	must ctl save
 	load_start
 	listen lan tcp 7000 'echo $SOCAT_PEERADDR'
@@ -485,8 +485,8 @@ test_nat_and_casts_are_right_after_changes_while_no_daemon_ran()
 	must ip link set vethd down
 	must ip link set vethd name vethz
 	must ip link set vethz up
-	must tc filter del dev vethr1 ingress
-	must tc qdisc del dev vethr1 clsact
+	must tc filter del dev vethe ingress
+	must tc qdisc del dev vethe clsact # this stops the link's queue for a moment
 	for pin in "$PINS"/ecs_link_*; do
 		rm -f "$pin" # as somebody's bpftool link detach
 	done
@@ -496,12 +496,13 @@ test_nat_and_casts_are_right_after_changes_while_no_daemon_ran()
 	must ip addr add 10.0.0.7/24 dev up0
 	must ip route replace default via 10.0.0.2
 	switch_start
-	wait_port up0 vetha vethb vethc vethz vethr1 vethr2
+	wait_port up0 vetha vethb vethc vethz vethe vethr1 vethr2
 	assert_eq "$(ask a tcp 10.0.0.2 7000)" 10.0.0.7 "address that the LAN sees"
 	assert_eq "$(ctl --json nat flows | jq '[.[] | select(.outside | startswith("10.0.0.1:"))] | length')" \
 		0 "flows of the address that went"
 	assert_eq "$(cast_state vethr1) $(cast_state vethr2)" "up up" "receivers that nothing happened to"
 	assert_soon 5 same cast_state vethc = up
+	assert_eq "$(cast_state vethe)" up "receiver whose filters went"
 	assert_eq "$(cast_state vethd)" waiting "receiver whose link got another name"
 	counted_end send vms tv
 	counted_end receive vms all ref
