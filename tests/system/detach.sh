@@ -4,7 +4,7 @@
 . "$(dirname "$0")/../lib/system.bash"
 . "$TOP/tests/lib/nat.bash"
 
-TEST_TIMEOUT=120
+TEST_TIMEOUT=240
 
 # What ecswitch may change of a machine, as far as it does not change by itself.
 machine()

@@ -6,7 +6,7 @@
 . "$TOP/tests/lib/nat.bash"
 . "$TOP/tests/lib/load.bash"
 
-TEST_TIMEOUT=120
+TEST_TIMEOUT=240
 PINS=/sys/fs/bpf/ecswitch/main
 
 switch_with_vms()
