@@ -228,6 +228,25 @@ static void end_of_a_stream_is_not_held_back(void **unused)
 	}
 }
 
+/* As before a pause: nobody waits for what is there. */
+static void short_datagram_leaves_no_whole_packet_waiting(void **unused)
+{
+	size_t at = 0;
+
+	srandom(11);
+	stream_make(100);
+	reset(&got);
+	for (int i = 0; i < 60; i++) {
+		size_t n = i % 4 == 3 ? 900 : 1472;
+
+		feed(&got, &policy_all, &stream.data[at], n);
+		at += n;
+		if (n == 900)
+			assert_true(state.carried < ECS_TS_LEN);
+	}
+	assert_int_equal(got.bytes + state.carried, at);
+}
+
 static void stream_may_begin_in_the_middle(void **unused)
 {
 	srandom(4);
@@ -421,6 +440,7 @@ int main(void)
 		cmocka_unit_test(any_size_of_datagrams_leaves_the_same_packets),
 		cmocka_unit_test(copies_are_hardly_more_than_datagrams),
 		cmocka_unit_test(end_of_a_stream_is_not_held_back),
+		cmocka_unit_test(short_datagram_leaves_no_whole_packet_waiting),
 		cmocka_unit_test(stream_may_begin_in_the_middle),
 		cmocka_unit_test(damage_is_the_lost_datagram_and_what_it_tore),
 		cmocka_unit_test(copies_and_disorder_of_datagrams_end_nothing),
