@@ -25,7 +25,7 @@ test_tools = \
 	tests/lib/taphost \
 	tests/lib/tsplay \
 	tests/lib/vlanend
-tests_lib_counted_SOURCES = tests/lib/counted.c tests/lib/netns.h
+tests_lib_counted_SOURCES = tests/lib/counted.c tests/lib/netns.h tests/lib/stopped.h
 tests_lib_castsink_SOURCES = tests/lib/castsink.c
 tests_lib_countprog_SOURCES = tests/lib/countprog.c tests/lib/netns.h
 tests_lib_countprog_CFLAGS = $(AM_CFLAGS) $(LIBBPF_CFLAGS)
@@ -34,7 +34,7 @@ tests_lib_frame_SOURCES = tests/lib/frame.c tests/lib/netns.h
 tests_lib_many_SOURCES = tests/lib/many.c
 tests_lib_pinger_SOURCES = tests/lib/pinger.c tests/lib/netns.h
 tests_lib_rtp_SOURCES = tests/lib/rtp.c tests/lib/netns.h
-tests_lib_stream_SOURCES = tests/lib/stream.c tests/lib/netns.h
+tests_lib_stream_SOURCES = tests/lib/stream.c tests/lib/netns.h tests/lib/stopped.h
 tests_lib_taphost_SOURCES = tests/lib/taphost.c tests/lib/netns.h
 tests_lib_tsplay_SOURCES = tests/lib/tsplay.c
 tests_lib_vlanend_SOURCES = tests/lib/vlanend.c tests/lib/netns.h

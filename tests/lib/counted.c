@@ -16,7 +16,6 @@
 #include <config.h>
 
 #include <errno.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -28,29 +27,17 @@
 #include <netinet/in.h>
 
 #include "netns.h"
+#include "stopped.h"
 
 #define BATCH 32
 #define TS_LEN 188
 #define SEQUENCES_MAX (64u << 20)
 #define ROOM                                                                                       \
-	(512 << 20) /* bytes of a receiver's socket: seconds of a sender that is not slowed        \
+	(512 << 20) /* bytes of a receiver's socket: seconds of the traffic                        \
 		     */
 #define PICTURES 12
 #define PMT_PID 0x100
 #define VIDEO_PID 0x101
-
-static volatile sig_atomic_t stopped;
-
-static void on_signal(int sig)
-{
-	stopped = 1;
-}
-
-static void say(const char *text)
-{
-	puts(text);
-	fflush(stdout);
-}
 
 static uint64_t now_ns(void)
 {
@@ -271,11 +258,9 @@ static void receive(const char *port, const char *group)
 
 int main(int argc, char **argv)
 {
-	struct sigaction action = {.sa_handler = on_signal};
 	bool cast = argc > 1 && !strcmp(argv[1], "cast");
 
-	sigaction(SIGINT, &action, NULL);
-	sigaction(SIGTERM, &action, NULL);
+	stop_on_signals();
 	if (argc == 5 && (cast || !strcmp(argv[1], "send")))
 		transmit(cast, argv[2], argv[3], atof(argv[4]));
 	else if ((argc == 3 || argc == 4) && !strcmp(argv[1], "receive"))

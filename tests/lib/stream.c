@@ -12,7 +12,6 @@
 #include <config.h>
 
 #include <errno.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -21,22 +20,10 @@
 #include <linux/tcp.h>
 
 #include "netns.h"
+#include "stopped.h"
 
 #define CHUNK 32768
 #define INTERVAL_NS 10000000L
-
-static volatile sig_atomic_t stopped;
-
-static void on_signal(int sig)
-{
-	stopped = 1;
-}
-
-static void say(const char *text)
-{
-	puts(text);
-	fflush(stdout);
-}
 
 static void report(int fd, unsigned long long bytes, bool sender)
 {
@@ -109,10 +96,8 @@ static void transmit(const char *address, const char *port)
 
 int main(int argc, char **argv)
 {
-	struct sigaction action = {.sa_handler = on_signal};
 
-	sigaction(SIGINT, &action, NULL);
-	sigaction(SIGTERM, &action, NULL);
+	stop_on_signals();
 	if (argc == 2)
 		receive(argv[1]);
 	else if (argc == 3)

@@ -40,6 +40,20 @@ flows_until() # TICK: how many were opened until then
 	flow_ticks | awk -v tick="$1" '$1 <= tick' | wc -l
 }
 
+map_ids() # NAME ID of each
+{
+	local map
+
+	for map in "$PINS"/ecs_[!l]*; do
+		echo "${map##*/} $(map_id "${map##*/}")"
+	done
+}
+
+# Maps that have grown in the next ABI, and those that begin empty because nothing in them is worth
+# keeping. Who adds a map names it in pins_migrate.c, or here.
+NEW_MAPS="ecs_cast_work ecs_events ecs_fdb ecs_meta ecs_nat_flows ecs_nat_fragments ecs_nat_hops
+	ecs_nat_scratch ecs_networks ecs_ports ecs_ports_near ecs_receiver_counts ecs_recent ecs_streams"
+
 # What a new daemon must find: taken before the old one ends.
 remember()
 {
@@ -122,21 +136,21 @@ test_upgrade_to_other_programs_under_load_loses_nothing()
 
 test_upgrade_to_the_next_abi_under_load_loses_nothing()
 {
-	local version before shared opens
+	local version opens
 
 	begin
 	version=$(abi)
-	before=$(map_id ecs_fdb)
-	shared=$(map_id ecs_cast_states)
 	start serve lan "$TOOLS/many" serve 7000
+	assert_soon 5 grep -q ready "$WORK/serve.log"
 	start opens n "$TOOLS/many" rate 10.0.0.2 7000 4
 	opens=$STARTED
+	map_ids > "$WORK/maps"
 	switch_kill
 	ECSWITCHD=$ABI_NEXT switch_start
 	assert_known_on
+	assert_eq "$(map_ids | grep -vxFf "$WORK/maps" | cut -d " " -f 1 | xargs)" "$(xargs <<< "$NEW_MAPS")" \
+		"maps that are not shared"
 	assert_eq "$(abi)" $((version + 1)) "ABI of the maps"
-	assert_ge "$(map_id ecs_fdb)" $((before + 1)) "the FDB's new map"
-	assert_eq "$(map_id ecs_cast_states)" "$shared" "the map of the casts' states"
 	assert_eq "$(find $PINS -name 'ecs_old_*')" "" "maps that were set aside"
 	switch_kill
 	assert_match "$("$ECSWITCHD" 2>&1)" "ABI $((version + 1)) .*knows $version: .*--detach" "word on a downgrade"

@@ -50,6 +50,8 @@ static const struct known {
 	{"cast_groups", 4, HERE},
 	{"cast_states", 4, HERE},
 	{"cast_pids", 4, HERE},
+	{"cast_carries", 4, HERE},
+	{"cast_holds", 4, HERE},
 };
 /* clang-format on */
 
