@@ -20,15 +20,23 @@ rtp_record()
 }
 
 # rtp_play FILE [OPTION...]: four times as fast as it is meant to be seen. RTCP shares the port. RTP_TO
-# is another destination, RTP_SIZE another size of packets.
+# is another destination.
 rtp_play()
 {
 	local file=$1
 
 	shift
 	must ns src ffmpeg -nostdin -v error -readrate 4 -i "$file" -map 0:v -c copy \
-		-sdp_file "$WORK/sdp" "$@" -f rtp \
-		"rtp://${RTP_TO:-239.1.1.1:5000}?rtcpport=5000&pkt_size=${RTP_SIZE:-1400}"
+		-sdp_file "$WORK/sdp" "$@" -f rtp "rtp://${RTP_TO:-239.1.1.1:5000}?rtcpport=5000&pkt_size=1400"
+}
+
+# rtp_play_halt FILE NS: the same, until some of it is in NS.rtp; then the sender ($STARTED) is stopped.
+rtp_play_halt()
+{
+	start player src ffmpeg -nostdin -v error -readrate 2 -i "$1" -map 0:v -c copy \
+		-sdp_file "$WORK/sdp" -f rtp "rtp://239.1.1.1:5000?rtcpport=5000&pkt_size=1400"
+	assert_soon 5 test -s "$WORK/$2.rtp"
+	must kill -STOP "$STARTED"
 }
 
 # rtp_play_ts FILE: a transport stream, in RTP.

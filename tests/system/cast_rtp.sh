@@ -154,7 +154,7 @@ test_transport_stream_of_ffmpegs_rtp_muxer_is_thinned()
 # Its first packets are the keyframe's parameter sets, and its first number is just the first.
 test_late_receiver_starts_at_a_keyframe()
 {
-	local player
+	local i
 
 	stream_new in.ts 6 -c:v libx264 -preset ultrafast -bf 2 -g 25
 	cast_world 3
@@ -162,14 +162,15 @@ test_late_receiver_starts_at_a_keyframe()
 	rtp_record r1
 	rtp_record r2
 	rtp_record r3
-	rtp_play in.ts &
-	player=$!
-	sleep 0.6
+	rtp_play_halt in.ts r1
 	assert ctl cast to tv vr2
 	assert ctl cast to tv vr3 policy ref
-	wait "$player"
-	for i in 2 3; do
+	kill -CONT "$STARTED"
+	wait "$STARTED"
+	for i in 1 2 3; do
 		assert_soon 5 rtp_recorded "r$i"
+	done
+	for i in 2 3; do
 		assert_ge "$(rtp_frames "r$i" default | wc -l)" 25 "frames of r$i"
 		assert_eq "$(rtp_frames "r$i" default | cut -d' ' -f2 | head -n 1)" \
 			"$(rtp_frames r1 nokey | cut -d' ' -f2 |
