@@ -10,14 +10,18 @@ bpf_sources = \
 	kernel/count.h \
 	kernel/decide.h \
 	kernel/maps.h \
+	kernel/nat_addr.h \
 	kernel/nat_answer.h \
+	kernel/nat_answer6.h \
 	kernel/nat_fast.h \
 	kernel/nat_flow.h \
 	kernel/nat_fragment.h \
 	kernel/nat_host.h \
 	kernel/nat_new.h \
+	kernel/nat_parse.h \
 	kernel/nat_pkt.h \
 	kernel/nat_rewrite.h \
+	kernel/nat_rewrite6.h \
 	kernel/nat_tell.h \
 	kernel/nat_way.h \
 	kernel/nal.h \

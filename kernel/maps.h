@@ -111,6 +111,22 @@ struct {
 } ecs_nat_rules SEC(".maps");
 
 struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, ECS_NAT_ADDRS_MAX);
+	__type(key, struct ecs_nat_addr);
+	__type(value, struct ecs_nat_number);
+} ecs_nat_numbers SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, ECS_NAT_ADDRS_MAX);
+	__type(key, __u32);
+	__type(value, struct ecs_nat_addr);
+} ecs_nat_addrs SEC(".maps");
+
+struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, ECS_NAT_FRAGMENTS_MAX);
 	__type(key, struct ecs_nat_fragment_key);

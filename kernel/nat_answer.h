@@ -35,7 +35,8 @@ static __always_inline __u16 nat_pseudo(const struct nat_pkt *np)
 /* The sum of the quoted L4 bytes. With CHECKSUM_PARTIAL, which no helper tells, the checksum is
  * filled in on the way to hardware, over what is then left of the packet: whatever that is,
  * with it the bytes add up to the complement of what the field held. A valid IP header adds 0. */
-static __always_inline __u32 nat_quote_sum(struct __sk_buff *skb, const struct nat_pkt *np)
+static __always_inline __u32 nat_quote_sum(struct __sk_buff *skb, const struct nat_pkt *np,
+					   __u16 pseudo)
 {
 	__u32 l4[5] = {0};
 	__u16 *half = (__u16 *)l4;
@@ -45,8 +46,8 @@ static __always_inline __u32 nat_quote_sum(struct __sk_buff *skb, const struct n
 	if (bpf_skb_load_bytes(skb, nat_l4(np), l4, NAT_QUOTE) ||
 	    (tcp && bpf_skb_load_bytes(skb, nat_l4(np), l4, NAT_QUOTE_TCP)))
 		return 0;
-	if (np->key.proto != IPPROTO_ICMP && half[tcp ? 8 : 3] == nat_pseudo(np))
-		return (__u16)~nat_pseudo(np);
+	if (np->key.proto != IPPROTO_ICMP && half[tcp ? 8 : 3] == pseudo)
+		return (__u16)~pseudo;
 	for (int i = 0; i < 5; i++)
 		sum += l4[i];
 	return nat_fold32(sum);
@@ -86,22 +87,33 @@ static __always_inline void nat_answer_seal(struct nat_answer_head *head, __be32
 
 /* Back to where the frame came from, and by the same link. */
 static __always_inline long nat_answer_write(struct __sk_buff *skb, struct ecs_frame *pkt,
-					     const struct nat_pkt *np,
-					     const struct nat_answer_head *head)
+					     const struct nat_pkt *np, const void *head,
+					     const __u32 head_len)
 {
-	__u32 len = NAT_L3 + sizeof(*head) + np->ihl + nat_quote_len(np);
+	__u32 len = NAT_L3 + head_len + np->ihl + nat_quote_len(np);
 	__u8 macs[12];
 	long err;
 
 	__builtin_memcpy(macs, pkt->src.mac, 6);
 	__builtin_memcpy(macs + 6, pkt->dst.mac, 6);
-	err = bpf_skb_adjust_room(skb, sizeof(*head), BPF_ADJ_ROOM_MAC, 0);
+	err = bpf_skb_adjust_room(skb, head_len, BPF_ADJ_ROOM_MAC, 0);
 	err = err ?: bpf_skb_change_tail(skb, len, 0);
 	err = err ?: bpf_skb_store_bytes(skb, 0, macs, sizeof(macs), 0);
-	err = err ?: bpf_skb_store_bytes(skb, NAT_L3, head, sizeof(*head), 0);
+	err = err ?: bpf_skb_store_bytes(skb, NAT_L3, head, head_len, 0);
 	pkt->len = len;
 	pkt->l3_len = len - ETH_HLEN;
 	return err;
+}
+
+static __always_inline int nat_answer_send(struct __sk_buff *skb, struct ecs_frame *pkt,
+					   const struct nat_pkt *np, const void *head,
+					   const __u32 head_len)
+{
+	if (nat_answer_write(skb, pkt, np, head, head_len))
+		return ECS_DROP;
+	pkt->out_ifindex = pkt->ifindex;
+	pkt->via = ECS_VIA_ANSWER;
+	return ECS_FORWARD;
 }
 
 /**
@@ -121,13 +133,9 @@ __noinline int ecs_nat_answer(struct __sk_buff *skb, struct ecs_frame *pkt,
 	pkt->reason = mtu ? ECS_DROP_NAT_MTU : ECS_DROP_NAT_TTL;
 	if (np->kind == NAT_ERROR || nat_later_fragment(np) || !from_be)
 		return ECS_DROP;
-	nat_answer_fill(&head, np, mtu, nat_quote_sum(skb, np));
+	nat_answer_fill(&head, np, mtu, nat_quote_sum(skb, np, nat_pseudo(np)));
 	nat_answer_seal(&head, from_be);
-	if (nat_answer_write(skb, pkt, np, &head))
-		return ECS_DROP;
-	pkt->out_ifindex = pkt->ifindex;
-	pkt->via = ECS_VIA_ANSWER;
-	return ECS_FORWARD;
+	return nat_answer_send(skb, pkt, np, &head, sizeof(head));
 }
 
 #endif

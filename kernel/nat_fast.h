@@ -150,7 +150,7 @@ static __always_inline struct ecs_nat_flow *nat_fast_find(struct ecs_pkt *pkt,
 	*(__u32 *)&key->sport_be = *(__u32 *)(ip + 1);
 	key->scope = pkt->hook == ECS_FROM_VM ? pkt->src.network : ECS_NAT_OUTSIDE;
 	key->proto = ip->protocol;
-	key->pad = 0;
+	key->v6 = 0;
 	flow = nat_find(key);
 	return flow && nat_fast_steady(pkt, key->proto, flow) ? flow : 0;
 }

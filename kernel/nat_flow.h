@@ -7,7 +7,7 @@
 #define ECS_KERNEL_NAT_FLOW_H
 
 #include "maps.h"
-#include "nat_pkt.h"
+#include "nat_parse.h"
 
 static __always_inline struct ecs_nat_flow *nat_find(const struct ecs_nat_key *key)
 {

@@ -24,6 +24,8 @@ static __noinline int nat_fragment(struct nat_pkt *np)
 		.id_be = np->id_be,
 		.scope = np->key.scope,
 		.proto = np->key.proto,
+		.v6 = np->key.v6,
+		.id_high_be = np->id_high_be,
 	};
 	struct ecs_nat_fragment ports = {
 		.sport_be = np->key.sport_be,

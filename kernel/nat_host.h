@@ -11,7 +11,8 @@
 #define NAT_HOST_S 120 /* an echo of the host's own keeps its identifier for so long */
 
 /* Set once; the global functions below cannot take them along. */
-static __always_inline int nat_init(struct nat_run *np, const struct ecs_frame *pkt)
+static __always_inline int nat_init(struct nat_run *np, const struct __sk_buff *skb,
+				    const struct ecs_frame *pkt)
 {
 	__u32 network = pkt->src.network;
 
@@ -20,6 +21,7 @@ static __always_inline int nat_init(struct nat_run *np, const struct ecs_frame *
 	np->in = ecs_port_find(pkt->ifindex);
 	np->net = network ? bpf_map_lookup_elem(&ecs_networks, &network) : 0;
 	np->slot = np->in ? np->in->slot : 0;
+	np->key.v6 = skb->protocol == bpf_htons(ETH_P_IPV6);
 	return np->in != 0;
 }
 
@@ -34,6 +36,14 @@ static __always_inline int nat_opens(const struct nat_pkt *np)
 	return !(np->tcp_flags & NAT_TCP_RST);
 }
 
+/* Only what will be noted needs numbers; of the rest a flow has them, or there is none. */
+static __always_inline int nat_host_numbers(struct __sk_buff *skb, struct nat_pkt *np)
+{
+	if (np->key.proto == IPPROTO_ICMP)
+		nat_take_numbers(skb, np);
+	return np->key.src_be && np->key.dst_be;
+}
+
 /* The host opens something that would look like a flow of ours from outside: it is the host's
  * from now on. Sockets are seen when a port is chosen; an echo has none and is noted here. */
 __noinline int ecs_nat_from_host(struct __sk_buff *skb, struct ecs_frame *pkt)
@@ -42,11 +52,13 @@ __noinline int ecs_nat_from_host(struct __sk_buff *skb, struct ecs_frame *pkt)
 	struct ecs_nat_key key = {0};
 	struct nat_run np = {0};
 
-	if (!pkt || !nat_init(&np, pkt))
+	if (!pkt || !nat_init(&np, skb, pkt))
 		return ECS_CONTINUE;
 	if (ecs_nat_parse(skb, pkt, nat_of(&np)) != NAT_PLAIN || !nat_opens(nat_of(&np)))
 		return ECS_CONTINUE;
 	if (np.key.proto == IPPROTO_TCP && (np.tcp_flags & NAT_TCP_ACK))
+		return ECS_CONTINUE;
+	if (np.key.v6 && !nat_host_numbers(skb, nat_of(&np)))
 		return ECS_CONTINUE;
 	ecs_nat_reverse(&mine, &np.key);
 	key.src_be = mine.src_be;
@@ -54,6 +66,7 @@ __noinline int ecs_nat_from_host(struct __sk_buff *skb, struct ecs_frame *pkt)
 	key.sport_be = mine.sport_be;
 	key.dport_be = mine.dport_be;
 	key.proto = np.key.proto;
+	key.v6 = np.key.v6;
 	flow = nat_find(&key);
 	if (flow && (flow->flags & ECS_NAT_HOST)) {
 		flow->seen = np.tick;
@@ -63,7 +76,7 @@ __noinline int ecs_nat_from_host(struct __sk_buff *skb, struct ecs_frame *pkt)
 		nat_delete(&key, flow);
 	if (np.key.proto != IPPROTO_ICMP)
 		return ECS_CONTINUE;
-	mine.flags = ECS_NAT_HOST | ECS_NAT_ORIGIN;
+	mine.flags = ECS_NAT_HOST | ECS_NAT_ORIGIN | (np.key.v6 ? ECS_NAT_IPV6 : 0);
 	mine.state = ECS_NAT_ESTABLISHED;
 	mine.seen = np.tick;
 	mine.created = np.tick;

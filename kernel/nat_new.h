@@ -25,20 +25,29 @@ struct nat_want {
 	__u8 keep;     /* the source is the remote's own and not to be chosen */
 };
 
+/* The stack is short. */
+struct nat_scratch {
+	struct ecs_nat_flow entry;
+	struct {
+		struct ecs_nat_addr src, dst;
+		__be16 sport_be, dport_be;
+	} ipv6; /* of the answers, as bpf_sock_tuple has them */
+};
+
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, 1);
 	__type(key, __u32);
-	__type(value, struct ecs_nat_flow);
+	__type(value, struct nat_scratch);
 } ecs_nat_scratch SEC(".maps");
 
 struct nat_probe {
 	struct __sk_buff *skb;
 	const struct nat_want *want;
-	struct ecs_nat_key back;    /* of the answers; its insertion decides who has the port */
-	struct ecs_nat_flow *entry; /* in ecs_nat_scratch: the stack is short */
-	__u32 first;		    /* port to try first */
-	__u32 base;		    /* then from here on; index into the range */
+	struct ecs_nat_key back; /* of the answers; its insertion decides who has the port */
+	struct nat_scratch *scratch;
+	__u32 first; /* port to try first */
+	__u32 base;  /* then from here on; index into the range */
 	__u32 range;
 	__u16 closed; /* a port that a closed flow still has */
 	__u16 found;
@@ -77,6 +86,35 @@ static __noinline enum ecs_drop nat_limits(const struct ecs_frame *pkt, const st
 	return total->flows < total->limit ? ECS_DROP_NONE : ECS_DROP_NAT_TABLE_FULL;
 }
 
+static __always_inline struct bpf_sock *nat_find_socket(struct __sk_buff *skb, __u8 proto,
+							void *addrs, __u32 size)
+{
+	struct bpf_sock_tuple *tuple = addrs; /* no more of it is there, nor read */
+
+	if (proto == IPPROTO_TCP)
+		return bpf_skc_lookup_tcp(skb, tuple, size, BPF_F_CURRENT_NETNS, 0);
+	if (proto == IPPROTO_UDP)
+		return bpf_sk_lookup_udp(skb, tuple, size, BPF_F_CURRENT_NETNS, 0);
+	return 0;
+}
+
+/* As the next one. The addresses are in the scratch already. */
+static __noinline int nat_port_is_hosts6(struct __sk_buff *skb, struct nat_scratch *scratch,
+					 const struct ecs_nat_key *back)
+{
+	struct bpf_sock *sk;
+
+	if (!scratch)
+		return 0;
+	scratch->ipv6.sport_be = back->sport_be;
+	scratch->ipv6.dport_be = back->dport_be;
+	sk = nat_find_socket(skb, back->proto, &scratch->ipv6, sizeof(scratch->ipv6));
+	if (!sk)
+		return 0;
+	bpf_sk_release(sk);
+	return 1;
+}
+
 /* The host's own sockets come first, also those that sit in NAT's range on purpose. */
 static __noinline int nat_port_is_hosts(struct __sk_buff *skb, const struct ecs_nat_key *back)
 {
@@ -86,13 +124,8 @@ static __noinline int nat_port_is_hosts(struct __sk_buff *skb, const struct ecs_
 		__be16 sport_be;
 		__be16 dport_be;
 	} ipv4 = {back->src_be, back->dst_be, back->sport_be, back->dport_be};
-	struct bpf_sock_tuple *tuple = (void *)&ipv4; /* no more of it is there, nor read */
-	struct bpf_sock *sk = 0;
+	struct bpf_sock *sk = nat_find_socket(skb, back->proto, &ipv4, sizeof(ipv4));
 
-	if (back->proto == IPPROTO_TCP)
-		sk = bpf_skc_lookup_tcp(skb, tuple, sizeof(ipv4), BPF_F_CURRENT_NETNS, 0);
-	else if (back->proto == IPPROTO_UDP)
-		sk = bpf_sk_lookup_udp(skb, tuple, sizeof(ipv4), BPF_F_CURRENT_NETNS, 0);
 	if (!sk)
 		return 0;
 	bpf_sk_release(sk);
@@ -107,12 +140,23 @@ static __noinline int nat_port_is_forwards(const struct ecs_nat_key *back)
 		.proto = back->proto,
 	};
 
-	return bpf_map_lookup_elem(&ecs_nat_rules, &key) != 0;
+	return !back->v6 && bpf_map_lookup_elem(&ecs_nat_rules, &key);
+}
+
+/* A forward's port, or a socket's. */
+static __always_inline int nat_port_is_taken(struct nat_probe *probe)
+{
+	if (probe->want->keep)
+		return 0;
+	if (probe->back.v6)
+		return nat_port_is_hosts6(probe->skb, probe->scratch, &probe->back);
+	return nat_port_is_forwards(&probe->back) || nat_port_is_hosts(probe->skb, &probe->back);
 }
 
 static __always_inline int nat_take(struct nat_probe *probe)
 {
-	probe->err = bpf_map_update_elem(&ecs_nat_flows, &probe->back, probe->entry, BPF_NOEXIST);
+	probe->err = bpf_map_update_elem(&ecs_nat_flows, &probe->back, &probe->scratch->entry,
+					 BPF_NOEXIST);
 	if (probe->err == -NAT_EEXIST)
 		return 0;
 	if (!probe->err)
@@ -138,10 +182,7 @@ static long nat_probe_port(__u32 i, void *ctx)
 			probe->closed = port;
 		return probe->closed && i >= NAT_PROBES_CLOSED;
 	}
-	if (!probe->want->keep &&
-	    (nat_port_is_forwards(&probe->back) || nat_port_is_hosts(probe->skb, &probe->back)))
-		return 0;
-	return nat_take(probe);
+	return nat_port_is_taken(probe) ? 0 : nat_take(probe);
 }
 
 /* Under pressure also the port of a flow that has ended but whose timeout still runs. */
@@ -197,18 +238,20 @@ static __always_inline void nat_fill_back(const struct ecs_frame *pkt, const str
 					  struct nat_probe *probe)
 {
 	const struct nat_want *want = probe->want;
+	struct ecs_nat_flow *entry = &probe->scratch->entry;
 
 	probe->back.src_be = want->dst_be;
 	probe->back.dst_be = want->src_be;
 	probe->back.sport_be = want->dport_be;
 	probe->back.scope = want->scope;
 	probe->back.proto = np->key.proto;
-	__builtin_memset(probe->entry, 0, sizeof(*probe->entry));
-	ecs_nat_reverse(probe->entry, &np->key);
-	probe->entry->flags = want->flags & ~ECS_NAT_ORIGIN;
-	nat_fill(np, want, probe->entry);
+	probe->back.v6 = np->key.v6;
+	__builtin_memset(entry, 0, sizeof(*entry));
+	ecs_nat_reverse(entry, &np->key);
+	entry->flags = want->flags & ~ECS_NAT_ORIGIN;
+	nat_fill(np, want, entry);
 	if (pkt->hook == ECS_FROM_VM)
-		__builtin_memcpy(probe->entry->to_mac, pkt->src.mac, sizeof(pkt->src.mac));
+		__builtin_memcpy(entry->to_mac, pkt->src.mac, sizeof(pkt->src.mac));
 }
 
 /* The port is ours; now the way there. Another CPU may have been faster with the same flow. */
@@ -216,7 +259,7 @@ static __always_inline enum ecs_drop nat_enter(const struct ecs_frame *pkt,
 					       const struct nat_pkt *np, struct nat_probe *probe)
 {
 	const struct nat_want *want = probe->want;
-	struct ecs_nat_flow *entry = probe->entry;
+	struct ecs_nat_flow *entry = &probe->scratch->entry;
 	struct ecs_nat_key key = np->key; /* 6.1 takes no key from a global function's argument */
 	__s32 err;
 
@@ -241,6 +284,27 @@ static __always_inline enum ecs_drop nat_enter(const struct ecs_frame *pkt,
 	return ECS_DROP_NONE;
 }
 
+static __always_inline void nat_fill_tuple6(struct nat_probe *probe)
+{
+	const struct ecs_nat_addr *src = nat_addr(probe->back.src_be);
+	const struct ecs_nat_addr *dst = nat_addr(probe->back.dst_be);
+
+	if (!src || !dst)
+		return;
+	probe->scratch->ipv6.src = *src;
+	probe->scratch->ipv6.dst = *dst;
+}
+
+/** nat_may_open - Return: ECS_DROP_NONE; the limit for which the packet may not open a flow. */
+static __noinline enum ecs_drop nat_may_open(const struct ecs_frame *pkt, const struct nat_pkt *np,
+					     const struct nat_want *want)
+{
+	__u32 network = pkt->hook == ECS_FROM_VM ? pkt->src.network : want->network;
+	struct ecs_network *net = bpf_map_lookup_elem(&ecs_networks, &network);
+
+	return net ? nat_limits(pkt, np, net) : ECS_DROP_NAT_TABLE_FULL;
+}
+
 /**
  * ecs_nat_begin - a flow for the packet's tuple, as @want says
  *
@@ -250,24 +314,20 @@ __noinline int ecs_nat_begin(struct __sk_buff *skb, const struct ecs_frame *pkt,
 			     const struct nat_pkt *np, const struct nat_want *want)
 {
 	struct nat_probe probe = {0};
-	struct ecs_network *net;
-	__u32 network, zero = 0;
 	enum ecs_drop reason;
+	__u32 zero = 0;
 
 	if (!pkt || !np || !want)
 		return ECS_DROP_NAT_TABLE_FULL;
-	network = pkt->hook == ECS_FROM_VM ? pkt->src.network : want->network;
-	net = bpf_map_lookup_elem(&ecs_networks, &network);
-	reason = net ? nat_limits(pkt, np, net) : ECS_DROP_NAT_TABLE_FULL;
-	if (reason)
-		return reason;
 	probe.skb = skb;
 	probe.want = want;
 	probe.tick = np->tick;
-	probe.entry = bpf_map_lookup_elem(&ecs_nat_scratch, &zero);
-	if (!probe.entry)
+	probe.scratch = bpf_map_lookup_elem(&ecs_nat_scratch, &zero);
+	if (!probe.scratch)
 		return ECS_DROP_NAT_TABLE_FULL;
 	nat_fill_back(pkt, np, &probe);
+	if (probe.back.v6)
+		nat_fill_tuple6(&probe);
 	reason = nat_choose(np, &probe) ?: nat_enter(pkt, np, &probe);
 	return reason ? nat_refuse(pkt, np, reason) : ECS_DROP_NONE;
 }

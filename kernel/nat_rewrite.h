@@ -8,7 +8,7 @@
 #define ECS_KERNEL_NAT_REWRITE_H
 
 #include <stddef.h>
-#include "nat_pkt.h"
+#include "nat_parse.h"
 
 /* One's complement sums in memory order, so that no byte order matters. */
 static __always_inline __u32 nat_fold32(__u64 sum)
@@ -100,13 +100,16 @@ static __always_inline long nat_write_quoted_l4(struct __sk_buff *skb, const str
 	__u32 at = nat_l4(np) + sizeof(struct nat_icmp) + np->inner_ihl;
 	__be16 ports_be[2] = {flow->dport_be, flow->sport_be};
 	__be16 id_be = flow->sport_be | flow->dport_be;
-	struct nat_diffs no_addrs = {.ports = diffs->ports};
+	struct nat_diffs icmp = {
+		.addrs = np->key.v6 ? diffs->addrs : 0, /* only ICMPv6 sums them, too */
+		.ports = diffs->ports,
+	};
 	long err;
 
 	*diff += diffs->ports;
 	if (np->key.proto == IPPROTO_ICMP) {
-		err = nat_write_quoted_check(skb, at + offsetof(struct nat_icmp, check), 0,
-					     &no_addrs, diff);
+		err = nat_write_quoted_check(skb, at + offsetof(struct nat_icmp, check), 0, &icmp,
+					     diff);
 		return err
 			       ?: bpf_skb_store_bytes(skb, at + offsetof(struct nat_icmp, id_be),
 						      &id_be, sizeof(id_be), 0);

@@ -9,6 +9,8 @@
 #include "nat_flow.h"
 
 #define NAT_AF_INET 2
+#define NAT_AF_INET6 10
+#define NAT_HOP_IPV6 0x8000 /* in a hop's scope: its address is a number */
 #define NAT_HOPS 1024
 
 /* What the host's routes and neighbours, or the FDB, said about a destination, good for one tick.
@@ -21,7 +23,7 @@ struct nat_hop {
 	__u32 tick;
 	__u32 ifindex;
 	__u32 generation; /* towards a VM: of the FDB that said so */
-	__u16 scope;	  /* as in a flow */
+	__u16 scope;	  /* as in a flow, with NAT_HOP_IPV6 */
 	__u16 pad;
 	struct nat_macs macs;
 };
@@ -59,6 +61,11 @@ static __always_inline int nat_hop_holds(const struct nat_hop *hop, __be32 dst_b
 	return hop->tick == tick && hop->dst_be == dst_be && hop->scope == scope;
 }
 
+static __always_inline __u32 nat_hop_scope(const struct nat_pkt *np, __u32 scope)
+{
+	return scope | (np->key.v6 ? NAT_HOP_IPV6 : 0);
+}
+
 static __always_inline __u32 nat_generation(void)
 {
 	__u32 whole = 0;
@@ -70,12 +77,12 @@ static __always_inline __u32 nat_generation(void)
 static __noinline void nat_hop_keep(const struct nat_pkt *np, __be32 dst_be, __u32 scope,
 				    __u32 ifindex, __u32 generation)
 {
-	struct nat_hop *hop = nat_hop(dst_be, scope);
+	struct nat_hop *hop = nat_hop(dst_be, nat_hop_scope(np, scope));
 
-	if (!hop)
+	if (!hop || !dst_be)
 		return;
 	hop->dst_be = dst_be;
-	hop->scope = scope;
+	hop->scope = nat_hop_scope(np, scope);
 	hop->ifindex = ifindex;
 	hop->generation = generation;
 	hop->macs = np->macs;
@@ -96,6 +103,15 @@ static __always_inline enum ecs_verdict nat_route_found(struct ecs_frame *pkt, s
 	return ECS_FORWARD;
 }
 
+static __always_inline long nat_route_addrs6(struct __sk_buff *skb, struct bpf_fib_lookup *fib)
+{
+	fib->family = NAT_AF_INET6;
+	return bpf_skb_load_bytes(skb, NAT_L3 + offsetof(struct ipv6hdr, saddr), fib->ipv6_src,
+				  sizeof(fib->ipv6_src))
+		       ?: bpf_skb_load_bytes(skb, NAT_L3 + offsetof(struct ipv6hdr, daddr),
+					     fib->ipv6_dst, sizeof(fib->ipv6_dst));
+}
+
 static __noinline enum ecs_verdict nat_route_ask(struct __sk_buff *skb, struct ecs_frame *pkt,
 						 struct nat_run *np)
 {
@@ -108,7 +124,7 @@ static __noinline enum ecs_verdict nat_route_ask(struct __sk_buff *skb, struct e
 		.ipv4_dst = np->dst_be,
 	};
 
-	if (!np->net)
+	if (!np->net || (np->key.v6 && nat_route_addrs6(skb, &fib)))
 		return ECS_CONTINUE;
 	fib.ifindex = np->net->gateway;
 	switch (bpf_fib_lookup(skb, &fib, sizeof(fib), 0)) {
@@ -139,19 +155,33 @@ static __noinline enum ecs_verdict nat_route_ask(struct __sk_buff *skb, struct e
 static __always_inline enum ecs_verdict nat_route(struct __sk_buff *skb, struct ecs_frame *pkt,
 						  struct nat_run *np)
 {
-	struct nat_hop *hop = nat_hop(np->dst_be, ECS_NAT_OUTSIDE);
+	__u32 scope = nat_hop_scope(nat_of(np), ECS_NAT_OUTSIDE);
+	struct nat_hop *hop = nat_hop(np->dst_be, scope);
 
 	if (!np->net || !hop)
 		return ECS_CONTINUE;
 	np->out = ecs_port_find(np->net->nat_uplink);
 	if (!np->out)
 		return nat_drop(pkt, ECS_DROP_NAT_NO_ROUTE);
-	if (!nat_hop_holds(hop, np->dst_be, ECS_NAT_OUTSIDE, np->tick) ||
+	if (!nat_hop_holds(hop, np->dst_be, scope, np->tick) || !np->dst_be ||
 	    hop->ifindex != np->net->nat_uplink)
 		return nat_route_ask(skb, pkt, np);
 	pkt->out_ifindex = hop->ifindex;
 	pkt->via = ECS_VIA_NAT;
 	np->macs = hop->macs;
+	return ECS_FORWARD;
+}
+
+static __always_inline enum ecs_verdict nat_by_neighbour6(struct ecs_frame *pkt, __u32 ifindex,
+							  __u32 number)
+{
+	const struct ecs_nat_addr *addr = nat_addr(number);
+
+	if (!addr)
+		return nat_drop(pkt, ECS_DROP_NAT_NO_ROUTE);
+	nat_by_neighbour(pkt, ifindex, 0);
+	pkt->next_family = NAT_AF_INET6;
+	__builtin_memcpy(pkt->next_be, addr, sizeof(pkt->next_be));
 	return ECS_FORWARD;
 }
 
@@ -173,7 +203,8 @@ static __always_inline enum ecs_verdict nat_way_in(struct ecs_frame *pkt, struct
 		np->out = 0;
 		if (!net->gateway)
 			return nat_drop(pkt, ECS_DROP_NAT_NO_ROUTE);
-		return nat_by_neighbour(pkt, net->gateway, flow->dst_be);
+		return np->key.v6 ? nat_by_neighbour6(pkt, net->gateway, flow->dst_be)
+				  : nat_by_neighbour(pkt, net->gateway, flow->dst_be);
 	}
 	pkt->out_ifindex = entry->ifindex;
 	pkt->via = ECS_VIA_PORT;

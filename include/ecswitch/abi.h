@@ -24,6 +24,7 @@
 #define ECS_NAT_FLOWS_DEFAULT 65536 /* flows; ecs_nat_flows has two entries for each */
 #define ECS_NAT_FLOWS_MIN 64
 #define ECS_NAT_FLOWS_MAX 1048576
+#define ECS_NAT_ADDRS_MAX 131072   /* IPv6 addresses of flows */
 #define ECS_NAT_RULES_MAX 16384	   /* forwarded ports; a range has a rule for each port */
 #define ECS_NAT_FRAGMENTS_MAX 8192 /* datagrams whose later fragments may follow */
 #define ECS_NAME_MAX 32		   /* of a network, with the terminating zero */
@@ -48,6 +49,7 @@ enum ecs_role {
 #define ECS_PORT_ADDRESSED (1u << 3)	/* the host holds a global address here: it comes first */
 #define ECS_PORT_CAST (1u << 4)		/* a cast may begin here: look into ecs_streams */
 #define ECS_PORT_NAT (1u << 5)		/* the nat stage wants this port's packets */
+#define ECS_PORT_NAT6 (1u << 6)		/* IPv6 ones, too */
 #define ECS_PORT_OWN_CLSACT (1u << 16)	/* we created the clsact qdisc */
 #define ECS_PORT_OWN_PROMISC (1u << 17) /* we set IFF_PROMISC */
 #define ECS_PORT_OWN_LRO (1u << 18)	/* we switched LRO off */
@@ -246,10 +248,24 @@ struct ecs_nat_key {
 	__be16 sport_be;
 	__be16 dport_be;
 	__u16 scope; /* network, or ECS_NAT_OUTSIDE */
-	__u8 proto;  /* IPPROTO_TCP, UDP or ICMP */
-	__u8 pad;
+	__u8 proto;  /* IPPROTO_TCP, UDP or ICMP, which stands for ICMPv6, too */
+	__u8 v6;     /* 1: the addresses are numbers of IPv6 addresses, see ecs_nat_numbers */
 };
 _Static_assert(sizeof(struct ecs_nat_key) == 16, "map ABI");
+
+/* ecs_nat_numbers: hash. The IPv6 addresses of flows -> a number that stands for the address in
+ * keys and entries, so that they are the same for both families; ecs_nat_addrs leads back. The
+ * data path draws numbers at random; the daemon deletes what no flow has and nobody asks for. */
+struct ecs_nat_addr {
+	__be32 be[4];
+};
+_Static_assert(sizeof(struct ecs_nat_addr) == 16, "map ABI");
+
+struct ecs_nat_number {
+	__u32 number; /* never 0 */
+	__u32 seen;   /* tick of the last packet with this address */
+};
+_Static_assert(sizeof(struct ecs_nat_number) == 8, "map ABI");
 
 /* Of the flow; both entries hold it and the data path changes both. */
 enum ecs_nat_state {
@@ -265,6 +281,7 @@ enum ecs_nat_state {
 #define ECS_NAT_HOST (1u << 3)	   /* the host's own: one entry, never translated */
 #define ECS_NAT_FIN (1u << 4)	   /* TCP: a FIN went this way */
 #define ECS_NAT_ANSWERED (1u << 5) /* TCP: an answer came; on the origin entry */
+#define ECS_NAT_IPV6 (1u << 6)	   /* both entries: ecs_nat_key.v6 */
 
 /* Times of flows are in ticks of CLOCK_MONOTONIC_COARSE, 2^30 ns or 1.07 s, which the data path
  * gets without a division. A timeout of n seconds ends after n whole ticks. */
@@ -308,7 +325,7 @@ static inline void ecs_nat_other_key(struct ecs_nat_key *other, const struct ecs
 	other->dport_be = flow->sport_be;
 	other->scope = flow->scope;
 	other->proto = proto;
-	other->pad = 0;
+	other->v6 = !!(flow->flags & ECS_NAT_IPV6);
 }
 
 /** ecs_nat_reverse - what an entry translates to, so that it undoes the one with @key. */
@@ -338,7 +355,7 @@ struct ecs_nat_rule_key {
 	__be32 addr_be; /* the network's nat4_be */
 	__be16 port_be;
 	__u8 proto;
-	__u8 pad;
+	__u8 pad; /* 0; an IPv6 address would be a number */
 };
 _Static_assert(sizeof(struct ecs_nat_rule_key) == 8, "map ABI");
 
@@ -366,7 +383,8 @@ struct ecs_nat_fragment_key {
 	__be16 id_be;
 	__u16 scope;
 	__u8 proto;
-	__u8 pad[3];
+	__u8 v6;
+	__be16 id_high_be; /* IPv6 */
 };
 _Static_assert(sizeof(struct ecs_nat_fragment_key) == 16, "map ABI");
 

@@ -7,11 +7,12 @@
 #ifndef ECS_STAGE_NAT_H
 #define ECS_STAGE_NAT_H
 
-#include "../nat_answer.h"
+#include "../nat_answer6.h"
 #include "../nat_fast.h"
 #include "../nat_fragment.h"
 #include "../nat_host.h"
 #include "../nat_new.h"
+#include "../nat_rewrite6.h"
 #include "../nat_way.h"
 #include "learn.h"
 
@@ -31,6 +32,23 @@ static __always_inline __be32 nat_own_address(const struct ecs_frame *pkt, const
 	return pkt->hook == ECS_FROM_VM && np->net ? np->net->gateway4_be : np->dst_be;
 }
 
+static __always_inline enum ecs_verdict nat_answer(struct __sk_buff *skb, struct ecs_frame *pkt,
+						   struct nat_run *np, __u32 mtu)
+{
+	if (np->key.v6)
+		return ecs_nat_answer6(skb, pkt, nat_of(np), mtu);
+	return ecs_nat_answer(skb, pkt, nat_of(np), nat_own_address(pkt, np), mtu);
+}
+
+static __always_inline int nat_rewrite(struct __sk_buff *skb, const struct ecs_frame *pkt,
+				       struct nat_run *np, const struct ecs_nat_flow *flow)
+{
+	int macs = pkt->via != ECS_VIA_NEIGH;
+
+	return np->key.v6 ? ecs_nat_rewrite6(skb, nat_of(np), flow, macs)
+			  : ecs_nat_rewrite(skb, nat_of(np), flow, macs);
+}
+
 /* The packet follows its flow. */
 static __noinline enum ecs_verdict nat_follow(struct __sk_buff *skb, struct ecs_frame *pkt,
 					      struct nat_run *np, struct ecs_nat_flow *flow)
@@ -41,16 +59,16 @@ static __noinline enum ecs_verdict nat_follow(struct __sk_buff *skb, struct ecs_
 	if (verdict != ECS_FORWARD)
 		return verdict;
 	if (np->ttl <= 1)
-		return ecs_nat_answer(skb, pkt, nat_of(np), nat_own_address(pkt, np), 0);
+		return nat_answer(skb, pkt, np, 0);
 	if (np->out && (skb->gso_size || pkt->l3_len > np->out->mtu))
 		mtu = nat_mtu(skb, pkt);
 	if (mtu)
-		return ecs_nat_answer(skb, pkt, nat_of(np), nat_own_address(pkt, np), mtu);
+		return nat_answer(skb, pkt, np, mtu);
 	if (np->kind == NAT_PLAIN)
 		nat_account(pkt, nat_of(np), flow);
 	if ((np->frag & NAT_IP_MF) && !nat_later_fragment(nat_of(np)))
 		nat_fragment(nat_of(np));
-	if (ecs_nat_rewrite(skb, nat_of(np), flow, pkt->via != ECS_VIA_NEIGH))
+	if (nat_rewrite(skb, pkt, np, flow))
 		return nat_drop(pkt, ECS_DROP_NAT_MALFORMED);
 	return ECS_FORWARD;
 }
@@ -63,7 +81,8 @@ static __always_inline struct ecs_nat_rule *nat_rule(const struct nat_pkt *np)
 		.proto = np->key.proto,
 	};
 
-	if (np->kind != NAT_PLAIN || nat_later_fragment(np) || np->key.proto == IPPROTO_ICMP)
+	if (np->kind != NAT_PLAIN || nat_later_fragment(np) || np->key.proto == IPPROTO_ICMP ||
+	    np->key.v6)
 		return 0;
 	return bpf_map_lookup_elem(&ecs_nat_rules, &key);
 }
@@ -102,14 +121,14 @@ static __noinline enum ecs_verdict nat_want_forward(const struct ecs_frame *pkt,
 static __always_inline enum ecs_verdict
 nat_want_out(const struct ecs_frame *pkt, const struct nat_run *np, struct nat_want *want)
 {
-	want->src_be = np->net->nat4_be;
+	want->src_be = np->net->nat4_be; /* IPv6: follows with the numbers */
 	want->dst_be = np->key.dst_be;
 	want->dport_be = np->key.dport_be;
 	want->scope = ECS_NAT_OUTSIDE;
 	want->network = pkt->src.network;
 	want->port_low = np->net->nat_port_low;
 	want->port_high = np->net->nat_port_high;
-	want->flags = ECS_NAT_ORIGIN;
+	want->flags = ECS_NAT_ORIGIN | (np->key.v6 ? ECS_NAT_IPV6 : 0);
 	return ECS_FORWARD;
 }
 
@@ -124,6 +143,37 @@ static __always_inline int nat_stays(const struct ecs_network *net, __be32 dst_b
 	return net->gateway4_be && !((dst ^ bpf_ntohl(net->gateway4_be)) & mask);
 }
 
+static __always_inline int nat_same6(const struct ecs_nat_addr *a, const void *b, __u32 len)
+{
+	const __be32 *be = b;
+
+	for (int i = 0; i < 4; i++, len -= 32) {
+		if (len > 128) /* counted below 0 */
+			return 1;
+		if (bpf_ntohl(a->be[i] ^ be[i]) & (len >= 32 ? ~0u : ~(~0u >> len)))
+			return 0;
+	}
+	return 1;
+}
+
+/* As the next one; and a source that must not leave its link, RFC 4291 section 2.5.6. */
+static __noinline int nat_stays6(struct __sk_buff *skb, const struct ecs_network *net)
+{
+	struct ecs_nat_addr addr;
+
+	if (bpf_skb_load_bytes(skb, NAT_L3 + offsetof(struct ipv6hdr, saddr), &addr, sizeof(addr)))
+		return 1;
+	if (!addr.be[0] || (addr.be[0] & bpf_htonl(0xffc00000)) == bpf_htonl(0xfe800000))
+		return 1;
+	if (bpf_skb_load_bytes(skb, NAT_L3 + offsetof(struct ipv6hdr, daddr), &addr, sizeof(addr)))
+		return 1;
+	if (!addr.be[0] || (addr.be[0] & bpf_htonl(0xffc00000)) == bpf_htonl(0xfe800000) ||
+	    (addr.be[0] & bpf_htonl(0xff000000)) == bpf_htonl(0xff000000))
+		return 1;
+	return nat_same6(&addr, net->nat6, 128) ||
+	       nat_same6(&addr, net->gateway6, net->gateway6_len);
+}
+
 /* No flow, from a VM. The host's own addresses are known by its routes. Return: FORWARD, if the
  * packet opens a flow as wanted. */
 static __noinline enum ecs_verdict nat_from_vm_new(struct __sk_buff *skb, struct ecs_frame *pkt,
@@ -132,12 +182,12 @@ static __noinline enum ecs_verdict nat_from_vm_new(struct __sk_buff *skb, struct
 	struct ecs_nat_rule *rule;
 	enum ecs_verdict verdict;
 
-	if (!np->net || nat_stays(np->net, np->dst_be))
+	if (!np->net || (np->key.v6 ? nat_stays6(skb, np->net) : nat_stays(np->net, np->dst_be)))
 		return ECS_CONTINUE;
 	rule = nat_rule(nat_of(np));
 	if (rule && nat_opens(nat_of(np)))
 		return nat_want_forward(pkt, nat_of(np), rule, want);
-	if (np->dst_be == np->net->nat4_be)
+	if (!np->key.v6 && np->dst_be == np->net->nat4_be)
 		return ECS_CONTINUE;
 	verdict = nat_route(skb, pkt, np);
 	if (verdict != ECS_FORWARD)
@@ -148,7 +198,7 @@ static __noinline enum ecs_verdict nat_from_vm_new(struct __sk_buff *skb, struct
 		return nat_drop(pkt, ECS_DROP_NAT_PROTO);
 	if (!nat_opens(nat_of(np)))
 		return nat_drop(pkt, ECS_DROP_NAT_UNSOLICITED);
-	if (!np->net->nat4_be)
+	if (!(np->key.v6 ? *(__u32 *)np->net->nat6 : np->net->nat4_be))
 		return nat_drop(pkt, ECS_DROP_NAT_NO_ADDRESS);
 	np->routed = 1;
 	return nat_want_out(pkt, np, want);
@@ -173,8 +223,23 @@ static __always_inline int nat_is_for_us(const struct ecs_frame *pkt, const stru
 
 	if (pkt->hook == ECS_FROM_UPLINK)
 		return dst == ecs_mac_word(np->in->mac);
-	return np->net && (np->net->flags & ECS_NETWORK_NAT4) &&
+	return np->net && (np->net->flags & (np->key.v6 ? ECS_NETWORK_NAT6 : ECS_NETWORK_NAT4)) &&
 	       dst == ecs_mac_word(np->net->gateway_mac);
+}
+
+/* Return: 0 if there is no room. */
+static __always_inline int nat_want_numbers(struct __sk_buff *skb, struct nat_run *np,
+					    struct nat_want *want)
+{
+	__u32 network = want->network;
+	struct ecs_network *net = bpf_map_lookup_elem(&ecs_networks, &network);
+
+	if (!net)
+		return 0;
+	nat_take_numbers(skb, nat_of(np));
+	want->src_be = nat_number_take((void *)net->nat6, np->tick);
+	want->dst_be = np->key.dst_be;
+	return want->src_be && want->dst_be && np->key.src_be;
 }
 
 static __noinline enum ecs_verdict nat_new(struct __sk_buff *skb, struct ecs_frame *pkt,
@@ -188,7 +253,10 @@ static __noinline enum ecs_verdict nat_new(struct __sk_buff *skb, struct ecs_fra
 					   : nat_from_uplink_new(pkt, nat_of(np), &want);
 	if (verdict != ECS_FORWARD)
 		return verdict;
-	reason = ecs_nat_begin(skb, pkt, nat_of(np), &want);
+	reason = nat_may_open(pkt, nat_of(np), &want);
+	if (!reason && np->key.v6 && !nat_want_numbers(skb, np, &want))
+		reason = ECS_DROP_NAT_TABLE_FULL;
+	reason = reason ?: ecs_nat_begin(skb, pkt, nat_of(np), &want);
 	return reason ? nat_drop(pkt, reason) : ECS_FORWARD;
 }
 
@@ -200,7 +268,7 @@ __noinline int ecs_nat_forwarded(struct __sk_buff *skb, struct ecs_frame *pkt)
 	enum ecs_verdict verdict;
 	struct nat_run np = {0};
 
-	if (!pkt || !nat_init(&np, pkt) || !nat_is_for_us(pkt, &np))
+	if (!pkt || !nat_init(&np, skb, pkt) || !nat_is_for_us(pkt, &np))
 		return ECS_CONTINUE;
 	if (pkt->hook == ECS_FROM_VM)
 		np.key.scope = pkt->src.network;
@@ -221,7 +289,7 @@ __noinline int ecs_nat_forwarded(struct __sk_buff *skb, struct ecs_frame *pkt)
 	return flow->flags & ECS_NAT_HOST ? ECS_CONTINUE : nat_follow(skb, pkt, &np, flow);
 }
 
-static __always_inline enum ecs_verdict nat_ipv4(struct __sk_buff *skb, struct ecs_pkt *pkt)
+static __always_inline enum ecs_verdict nat_any(struct __sk_buff *skb, struct ecs_pkt *pkt)
 {
 	struct ecs_frame *frame = (struct ecs_frame *)&pkt->dst;
 	enum ecs_verdict verdict = ecs_nat_forwarded(skb, frame);
@@ -231,19 +299,26 @@ static __always_inline enum ecs_verdict nat_ipv4(struct __sk_buff *skb, struct e
 	return verdict;
 }
 
+/* Return: the family of a packet that is looked at, 4 or 6; 0. */
 static __always_inline int nat_wanted(struct __sk_buff *skb, const struct ecs_pkt *pkt)
 {
-	return pkt->in && (pkt->in->flags & ECS_PORT_NAT) && !pkt->tagged &&
-	       skb->protocol == bpf_htons(ETH_P_IP);
+	if (!pkt->in || !(pkt->in->flags & ECS_PORT_NAT) || pkt->tagged)
+		return 0;
+	if (skb->protocol == bpf_htons(ETH_P_IP))
+		return 4;
+	return skb->protocol == bpf_htons(ETH_P_IPV6) && (pkt->in->flags & ECS_PORT_NAT6) ? 6 : 0;
 }
 
 /* Learns itself what it takes, once a tick and flow: after it the frame is no longer the VM's. */
 static __always_inline enum ecs_verdict ecs_nat(struct __sk_buff *skb, struct ecs_pkt *pkt)
 {
+	int family = nat_wanted(skb, pkt);
 	enum ecs_verdict verdict = ECS_CONTINUE;
 
-	if (nat_wanted(skb, pkt))
-		verdict = nat_fast(skb, pkt) ?: nat_ipv4(skb, pkt);
+	if (family == 4)
+		verdict = nat_fast(skb, pkt);
+	if (family && !verdict)
+		verdict = nat_any(skb, pkt);
 	if (verdict && pkt->net && !pkt->learned)
 		ecs_learn(skb, pkt);
 	if (verdict || pkt->net)

@@ -11,6 +11,7 @@ bpf_tests += \
 	tests/bpf/test_learn \
 	tests/bpf/test_nat \
 	tests/bpf/test_nat_limits \
+	tests/bpf/test_nat6 \
 	tests/bpf/test_nat_tcp \
 	tests/bpf/test_patch \
 	tests/bpf/test_switch \
@@ -61,6 +62,8 @@ tests_bpf_libnattest_a_SOURCES = \
 tests_bpf_libnattest_a_CPPFLAGS = $(bpf_test_cppflags)
 tests_bpf_test_nat_CPPFLAGS = $(bpf_test_cppflags)
 tests_bpf_test_nat_LDADD = $(nat_test_libs)
+tests_bpf_test_nat6_CPPFLAGS = $(bpf_test_cppflags)
+tests_bpf_test_nat6_LDADD = $(nat_test_libs)
 EXTRA_PROGRAMS += tests/bpf/bench_nat
 tests_bpf_bench_nat_CPPFLAGS = $(bpf_test_cppflags)
 tests_bpf_bench_nat_LDADD = $(nat_test_libs)
