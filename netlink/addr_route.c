@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <string.h>
+#include <linux/if_addr.h>
 #include <linux/rtnetlink.h>
 #include <netlink/addr.h>
 #include <netlink/msg.h>
@@ -27,6 +28,9 @@ static void parsed_addr(struct nl_object *object, void *arg)
 	copy.family = (uint8_t)rtnl_addr_get_family(addr);
 	copy.prefix_len = (uint8_t)rtnl_addr_get_prefixlen(addr);
 	copy.scope = (uint8_t)rtnl_addr_get_scope(addr);
+	copy.usable = !(rtnl_addr_get_flags(addr) &
+			(IFA_F_TENTATIVE | IFA_F_DADFAILED | IFA_F_DEPRECATED));
+	copy.temporary = copy.family == AF_INET6 && (rtnl_addr_get_flags(addr) & IFA_F_TEMPORARY);
 	memcpy(copy.addr, nl_addr_get_binary_addr(local), nl_addr_get_len(local));
 	*(struct ecs_addr *)arg = copy;
 }

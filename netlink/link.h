@@ -36,6 +36,8 @@ struct ecs_addr {
 	uint8_t prefix_len;
 	uint8_t scope; /* RT_SCOPE_* */
 	uint8_t addr[16];
+	bool usable; /* IPv6: neither tentative nor deprecated */
+	bool temporary;
 };
 
 struct ecs_nl; /* request sockets: one of libnl, one of libmnl */

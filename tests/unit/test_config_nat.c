@@ -24,6 +24,20 @@ static void nat_survives_a_dump(void **state)
 				"nat forward add udp 53 to 10.77.0.10 network vms force\n");
 }
 
+static void nat66_needs_nat_and_an_ipv6_gateway(void **state)
+{
+	struct ecs_config *config = MAKE(VMS);
+
+	assert_refused(config, "network set vms nat66", -EINVAL, "gateway6");
+	assert_done(config, "network set vms gateway6 fd77::1/64 nat66", true);
+	assert_refused(config, "network set vms nat none", -EINVAL, "without nat");
+	assert_refused(config, "network set vms gateway6 none", -EINVAL, "gateway6");
+	assert_done(config, "network set vms nat66 none", true);
+	assert_done(config, "network set vms nat66", true);
+	assert_dump(config, "network add vms uplink eth0 gateway 10.77.0.1/24 "
+			    "gateway6 fd77::1/64 nat nat66\n");
+}
+
 static void set_takes_gateway_and_nat_away(void **state)
 {
 	struct ecs_config *config = MAKE(VMS);
@@ -110,6 +124,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(nat_survives_a_dump),
+		cmocka_unit_test(nat66_needs_nat_and_an_ipv6_gateway),
 		cmocka_unit_test(set_takes_gateway_and_nat_away),
 		cmocka_unit_test(gateways_that_no_host_can_have_are_refused),
 		cmocka_unit_test(nat_networks_and_one_bridged_network_share_an_uplink),

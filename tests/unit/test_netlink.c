@@ -182,7 +182,7 @@ static void find_addr(const struct ecs_addr *addr, void *ctx)
 {
 	struct addr_search *search = ctx;
 
-	search->found += memcmp(addr, &search->want, sizeof(*addr)) == 0;
+	search->found += memcmp(addr, &search->want, offsetof(struct ecs_addr, usable)) == 0;
 }
 
 static void addr_comes_and_goes(const struct ecs_addr *addr)

@@ -269,6 +269,49 @@ static void nat_stays_at_its_address_while_that_is_there(void **state)
 	assert_int_equal(count(w, ECS_OP_NAT_END_NETWORK), 0);
 }
 
+static void addr6_appears(struct world *w, uint8_t last, bool usable, bool temporary)
+{
+	struct ecs_addr addr = {.ifindex = 2,
+				.family = AF_INET6,
+				.prefix_len = 64,
+				.scope = RT_SCOPE_UNIVERSE,
+				.usable = usable,
+				.temporary = temporary,
+				.addr = {0x20, 1, 0x0d, 0xb8, [15] = last}};
+
+	ecs_observed_addr_add(&w->observed, &addr);
+}
+
+static void nat66_takes_a_usable_address_and_moves_alone(void **state)
+{
+	struct world *w = *state;
+	const struct ecs_network *net;
+
+	nat_new(w, 9);
+	configure(w, "network set vms gateway6 fd77::1/64 nat66\n");
+	addr6_appears(w, 1, false, false);
+	turn(w);
+	net = &w->have.networks[1];
+	assert_int_equal(net->flags, ECS_NETWORK_NAT4 | ECS_NETWORK_NAT6);
+	assert_int_equal(net->nat6[15], 0);
+	assert_true(ecs_state_port_get(&w->have, 2)->port.flags & ECS_PORT_NAT6);
+	assert_true(ecs_state_port_get(&w->have, 7)->port.flags & ECS_PORT_NAT6);
+	addr6_appears(w, 2, true, true);
+	addr6_appears(w, 3, true, false);
+	turn(w);
+	assert_int_equal(net->nat6[15], 3);
+	assert_int_equal(count(w, ECS_OP_NAT_END_NETWORK), 0);
+	ecs_observed_clear_addrs(&w->observed);
+	addr_appears(w, 2, 9, 24);
+	addr6_appears(w, 2, true, true);
+	addr6_appears(w, 3, false, false);
+	turn(w);
+	assert_int_equal(net->nat6[15], 2);
+	assert_int_equal(count(w, ECS_OP_NAT_END_NETWORK), 1);
+	assert_int_equal(find(w, ECS_OP_NAT_END_NETWORK, 0)->family, ECS_GATEWAY_IPV6);
+	assert_int_equal(net->nat4_be, be(9));
+}
+
 static void a_forward_is_a_rule_for_each_port(void **state)
 {
 	struct world *w = *state;
@@ -325,6 +368,7 @@ int main(void)
 		T(many_nat_networks_and_a_bridged_one_share_an_uplink),
 		T(nat_moves_to_a_new_address_and_ends_the_old_flows),
 		T(nat_stays_at_its_address_while_that_is_there),
+		T(nat66_takes_a_usable_address_and_moves_alone),
 		T(a_forward_is_a_rule_for_each_port),
 		T(nat_ports_are_beside_those_of_sockets),
 		T(flows_of_a_port_that_goes_are_ended),

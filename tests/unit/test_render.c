@@ -51,8 +51,8 @@ static void numbers_stand_to_the_right(void **state)
 static void null_and_missing_values_are_a_dash(void **state)
 {
 	assert_renders("network.list", "[{'name':'lan','uplink':null,'ports':3}]",
-		       "NAME UPLINK VLAN GATEWAY GATEWAY6 NAT AGEING FDB-LIMIT PORTS FDB\n"
-		       "lan  -      -    -       -        -   -      -             3 -\n");
+		       "NAME UPLINK VLAN GATEWAY GATEWAY6 NAT NAT66 AGEING FDB-LIMIT PORTS FDB\n"
+		       "lan  -      -    -       -        -   -     -      -             3 -\n");
 }
 
 static void receivers_of_a_cast_are_a_table_below_it(void **state)

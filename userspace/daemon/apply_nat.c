@@ -13,7 +13,7 @@
 struct ending {
 	struct ecs_datapath *dp;
 	const struct ecs_state *want;
-	bool networks[ECS_NETWORKS_MAX + 1];
+	bool networks[ECS_GATEWAY_ADDRS][ECS_NETWORKS_MAX + 1];
 	bool slots[ECS_PORTS_MAX];
 };
 
@@ -39,10 +39,11 @@ static bool has_moved(const struct ending *end, const struct ecs_nat_key *key,
 static bool is_ended(const struct ecs_nat_key *key, const struct ecs_nat_flow *flow, void *ctx)
 {
 	const struct ending *end = ctx;
+	const bool *networks = end->networks[key->v6 ? ECS_GATEWAY_IPV6 : ECS_GATEWAY_IPV4];
 
-	if (flow->network > ECS_NETWORKS_MAX || end->networks[flow->network] ||
-	    (key->scope <= ECS_NETWORKS_MAX && end->networks[key->scope]) ||
-	    (flow->scope <= ECS_NETWORKS_MAX && end->networks[flow->scope]))
+	if (flow->network > ECS_NETWORKS_MAX || networks[flow->network] ||
+	    (key->scope <= ECS_NETWORKS_MAX && networks[key->scope]) ||
+	    (flow->scope <= ECS_NETWORKS_MAX && networks[flow->scope]))
 		return true;
 	if (!(flow->flags & ECS_NAT_ORIGIN) || flow->slot >= ECS_PORTS_MAX ||
 	    !end->slots[flow->slot])
@@ -62,7 +63,7 @@ static void end_flows(const struct ecs_applier *a, struct ecs_plan *plan,
 		const struct ecs_op *op = &plan->ops[i];
 
 		if (op->verb == ECS_OP_NAT_END_NETWORK)
-			end->networks[op->network] = true;
+			end->networks[op->family][op->network] = true;
 		else if (op->verb == ECS_OP_NAT_END_PORT && op->slot < ECS_PORTS_MAX)
 			end->slots[op->slot] = true;
 		else

@@ -49,6 +49,8 @@ struct ecs_daemon {
 	struct ecs_state have;
 	struct ecs_problems problems;
 	struct ecs_nat_cursor expiry_cursor;
+	uint32_t forgot_tick; /* when the addresses of flows were last looked through */
+	bool addrs_left;
 };
 
 /* reconcile.c */

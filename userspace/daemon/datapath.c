@@ -194,6 +194,8 @@ static int object_load(struct ecs_datapath *dp, const char *pins, bool any, stru
 	dp->used_fd = bpf_map__fd(dp->skel->maps.ecs_fdb_used);
 	dp->flows_fd = bpf_map__fd(dp->skel->maps.ecs_nat_flows);
 	dp->rules_fd = bpf_map__fd(dp->skel->maps.ecs_nat_rules);
+	dp->numbers_fd = bpf_map__fd(dp->skel->maps.ecs_nat_numbers);
+	dp->addrs_fd = bpf_map__fd(dp->skel->maps.ecs_nat_addrs);
 	dp->nat_used_fd = bpf_map__fd(dp->skel->maps.ecs_nat_used);
 	return 0;
 }

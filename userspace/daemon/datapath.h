@@ -135,6 +135,21 @@ uint32_t ecs_datapath_nat_size(const struct ecs_datapath *dp);
 uint32_t ecs_datapath_nat_used(const struct ecs_datapath *dp, uint32_t slot);
 
 /* Forwards. Return: 0; -ENOENT; -errno. */
+/** ecs_datapath_nat_addr - the IPv6 address of a number; all zero if it has gone. */
+void ecs_datapath_nat_addr(const struct ecs_datapath *dp, uint32_t number,
+			   struct ecs_nat_addr *out);
+/** ecs_datapath_nat_number - the number of an IPv6 address, 0 = no flow has it. */
+uint32_t ecs_datapath_nat_number(const struct ecs_datapath *dp, const struct ecs_nat_addr *addr);
+
+/**
+ * ecs_datapath_nat_forget - forget IPv6 addresses that no flow has
+ * @tick: and that no packet had since then
+ *
+ * Cost: one pass over the flows, and over the addresses; nothing if there are none.
+ * Return: addresses that are left; -errno.
+ */
+int ecs_datapath_nat_forget(struct ecs_datapath *dp, uint32_t tick);
+
 int ecs_datapath_nat_rule_set(struct ecs_datapath *dp, const struct ecs_nat_rule_key *key,
 			      const struct ecs_nat_rule *rule);
 int ecs_datapath_nat_rule_del(struct ecs_datapath *dp, const struct ecs_nat_rule_key *key);

@@ -29,6 +29,7 @@ struct ecs_datapath {
 	struct ecs_fdb_use *used; /* the ecs_fdb_used map, mapped */
 	uint32_t fdb_size;
 	int flows_fd, rules_fd, nat_used_fd;   /* of ecs_nat_*; the skeleton's own */
+	int numbers_fd, addrs_fd;	       /* of ecs_nat_numbers and ecs_nat_addrs, too */
 	struct ecs_nat_use *nat_used;	       /* the ecs_nat_used map, mapped */
 	uint32_t nat_size;		       /* flows */
 	struct ecs_old_map old_fdb, old_flows; /* until ecs_datapath_settle() */

@@ -104,6 +104,7 @@ static void make_gateway(struct ecs_desired *c, const struct ecs_config_network 
 	gateway->addrs[ECS_GATEWAY_IPV4] = from->gateway;
 	gateway->addrs[ECS_GATEWAY_IPV6] = from->gateway6;
 	gateway->routes[ECS_GATEWAY_IPV4] = from->nat;
+	gateway->routes[ECS_GATEWAY_IPV6] = from->nat66;
 	gateway->mtu = uplink ? uplink->mtu : 0;
 	fill_network(&c->want->networks[id], gateway);
 	what = ecs_desired_request(gateway->host, ECS_ROLE_HOST, id, true);

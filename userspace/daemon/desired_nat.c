@@ -68,6 +68,11 @@ void ecs_desired_nat_uplink(struct ecs_desired *c, const struct ecs_config_netwo
 	net->flags = ECS_NETWORK_NAT4;
 	net->nat_uplink = port->ifindex;
 	net->nat_uplink_slot = port->port.slot;
+	if (from->nat66) {
+		port->port.flags |= ECS_PORT_NAT6;
+		net->flags |= ECS_NETWORK_NAT6;
+		ecs_observed_addr6(c->observed, port->ifindex, old->nat6, net->nat6);
+	}
 	net->nat4_be = ecs_observed_addr4(c->observed, port->ifindex, old->nat4_be);
 	net->nat_port_low = ports.low;
 	net->nat_port_high = ports.high;
@@ -124,5 +129,8 @@ void ecs_desired_nat(struct ecs_desired *c)
 		if (port->port.role != ECS_ROLE_UPLINK &&
 		    want->networks[port->port.network].flags & ECS_NETWORK_NAT4)
 			port->port.flags |= ECS_PORT_NAT;
+		if (port->port.role != ECS_ROLE_UPLINK &&
+		    want->networks[port->port.network].flags & ECS_NETWORK_NAT6)
+			port->port.flags |= ECS_PORT_NAT6;
 	}
 }

@@ -13,6 +13,7 @@
 #include "userspace/lib/log.h"
 
 #define SWEEP_S 5
+#define FORGET_S 10
 #define STEP_ENTRIES 16384 /* of one turn of the loop, about 10 ms */
 #define NS_PER_S 1000000000ull
 #define PRESSURE_US                                                                                \
@@ -35,6 +36,23 @@ static bool is_over(const struct ecs_nat_key *key, const struct ecs_nat_flow *fl
 	       ecs_nat_idle(&other, sweep->now_ns);
 }
 
+/* The table of IPv6 addresses; a flow that begins meanwhile has asked for its own just now. */
+static void forget_addrs(struct ecs_daemon *d)
+{
+	uint32_t tick = (uint32_t)(ecs_clock_ns() >> ECS_NAT_TICK_SHIFT);
+	int r;
+
+	if (tick - d->forgot_tick < FORGET_S) {
+		d->addrs_left = true; /* not known, so there will be another sweep */
+		return;
+	}
+	d->forgot_tick = tick;
+	r = ecs_datapath_nat_forget(d->dp, tick - FORGET_S);
+	d->addrs_left = r != 0;
+	if (r < 0)
+		ecs_debug("addresses of flows: %s", strerror(-r));
+}
+
 static void arm(struct ecs_daemon *d, uint64_t wait_us)
 {
 	uint64_t usec;
@@ -55,11 +73,13 @@ static int on_sweep(sd_event_source *source, uint64_t usec, void *ctx)
 		ecs_debug("flows: %s", strerror(-r));
 		d->expiry_cursor = (struct ecs_nat_cursor){.done = true};
 	}
+	if (d->expiry_cursor.done)
+		forget_addrs(d);
 	if (ecs_datapath_nat_used(d->dp, 0) > ecs_datapath_nat_size(d->dp) / 8 * 7)
 		ecs_expiry_evict(d);
 	else if (!d->expiry_cursor.done)
 		arm(d, 0);
-	else if (ecs_datapath_nat_used(d->dp, 0))
+	else if (ecs_datapath_nat_used(d->dp, 0) || d->addrs_left)
 		arm(d, SWEEP_S * 1000000ull);
 	return 0;
 }

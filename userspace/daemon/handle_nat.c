@@ -18,6 +18,11 @@ static const char *proto_text(uint8_t proto)
 	return proto == IPPROTO_TCP ? "tcp" : proto == IPPROTO_UDP ? "udp" : "icmp";
 }
 
+static const char *flow_proto_text(const struct ecs_nat_key *key)
+{
+	return key->v6 && key->proto == IPPROTO_ICMP ? "icmpv6" : proto_text(key->proto);
+}
+
 static json_t *addr_json(uint32_t addr_be)
 {
 	char text[INET_ADDRSTRLEN];
@@ -25,6 +30,16 @@ static json_t *addr_json(uint32_t addr_be)
 	if (!addr_be)
 		return json_null();
 	return json_string(inet_ntop(AF_INET, &addr_be, text, sizeof(text)));
+}
+
+static json_t *addr6_json(const uint8_t addr[16])
+{
+	static const uint8_t none[16];
+	char text[INET6_ADDRSTRLEN];
+
+	if (!memcmp(addr, none, sizeof(none)))
+		return json_null();
+	return json_string(inet_ntop(AF_INET6, addr, text, sizeof(text)));
 }
 
 /* --- nat flows --------------------------------------------------------------------------- */
@@ -35,7 +50,8 @@ struct listing {
 	uint64_t now_ns;
 	uint16_t network; /* 0 = all */
 	uint8_t proto;	  /* 0 = all */
-	uint32_t addr_be; /* 0 = all */
+	uint32_t addr_be; /* or the number of an IPv6 address; 0 = all */
+	bool v6;	  /* addr_be is one */
 };
 
 struct side {
@@ -71,17 +87,26 @@ static bool is_wanted(const struct listing *listing, const struct ecs_nat_key *k
 		return false;
 	if (listing->network && view->network != listing->network && key->scope != listing->network)
 		return false;
+	if (listing->addr_be && key->v6 != listing->v6)
+		return false;
 	return !listing->addr_be || view->inside.addr_be == listing->addr_be ||
 	       view->outside.addr_be == listing->addr_be ||
 	       view->remote.addr_be == listing->addr_be;
 }
 
-static json_t *side_json(const struct side *side)
+static json_t *side_json(const struct listing *listing, const struct ecs_nat_key *key,
+			 const struct side *side)
 {
-	char addr[INET_ADDRSTRLEN];
+	char addr[INET6_ADDRSTRLEN];
+	struct ecs_nat_addr addr6;
 
-	inet_ntop(AF_INET, &side->addr_be, addr, sizeof(addr));
-	return json_sprintf("%s:%u", addr, ntohs(side->port_be));
+	if (!key->v6) {
+		inet_ntop(AF_INET, &side->addr_be, addr, sizeof(addr));
+		return json_sprintf("%s:%u", addr, ntohs(side->port_be));
+	}
+	ecs_datapath_nat_addr(listing->d->dp, side->addr_be, &addr6);
+	inet_ntop(AF_INET6, &addr6, addr, sizeof(addr));
+	return json_sprintf("[%s]:%u", addr, ntohs(side->port_be));
 }
 
 static json_int_t seconds(uint32_t since, uint64_t now_ns)
@@ -105,9 +130,10 @@ static json_t *flow_row(const struct listing *listing, const struct ecs_nat_key 
 	ecs_datapath_nat_other(listing->d->dp, key, flow, &back);
 	seen = back.seen > flow->seen ? back.seen : flow->seen;
 	row = json_pack("{s:s, s:s?, s:o, s:o, s:o, s:s, s:s, s:I, s:I, s:I}", "proto",
-			proto_text(key->proto), "network", network, "inside",
-			side_json(&view->inside), "outside", side_json(&view->outside), "remote",
-			side_json(&view->remote), "kind", view->kind, "state",
+			flow_proto_text(key), "network", network, "inside",
+			side_json(listing, key, &view->inside), "outside",
+			side_json(listing, key, &view->outside), "remote",
+			side_json(listing, key, &view->remote), "kind", view->kind, "state",
 			flow->state < sizeof(states) / sizeof(states[0]) ? states[flow->state]
 									 : "-",
 			"age_s", seconds(flow->created, listing->now_ns), "idle_s",
@@ -152,6 +178,7 @@ int ecs_handle_nat_flows(struct ecs_daemon *d, json_t *params, json_t **result, 
 	const char *proto = json_string_value(json_object_get(params, "proto"));
 	const char *addr = json_string_value(json_object_get(params, "address"));
 	struct listing listing = {.d = d, .now_ns = ecs_clock_ns()};
+	struct ecs_nat_addr addr6;
 	struct ecs_nat_cursor cursor = {};
 	int r = chosen_network(d, params, &listing.network, err);
 
@@ -161,9 +188,18 @@ int ecs_handle_nat_flows(struct ecs_daemon *d, json_t *params, json_t **result, 
 		listing.proto = !strcmp(proto, "tcp")	? IPPROTO_TCP
 				: !strcmp(proto, "udp") ? IPPROTO_UDP
 							: IPPROTO_ICMP;
-	if (addr && inet_pton(AF_INET, addr, &listing.addr_be) != 1)
-		return ecs_fail(err, -EINVAL, "flows are of IPv4 alone; %s is not", addr);
 	listing.rows = json_array();
+	if (addr && inet_pton(AF_INET6, addr, &addr6) == 1) {
+		listing.v6 = true;
+		listing.addr_be = ecs_datapath_nat_number(d->dp, &addr6);
+		if (!listing.addr_be) {
+			*result = listing.rows;
+			return 0;
+		}
+	} else if (addr && inet_pton(AF_INET, addr, &listing.addr_be) != 1) {
+		json_decref(listing.rows);
+		return ecs_fail(err, -EINVAL, "%s is no address", addr);
+	}
 	r = ecs_datapath_nat_walk(d->dp, &cursor, UINT32_MAX, list_flow, &listing);
 	if (r < 0) {
 		json_decref(listing.rows);
@@ -212,10 +248,11 @@ static json_t *nat_row(struct ecs_daemon *d, const struct ecs_config_network *co
 	struct ecs_ports range = {net->nat_port_low, net->nat_port_high};
 	char ports[ECS_PORTS_TEXT_MAX];
 
-	return json_pack("{s:s, s:s, s:o, s:s?, s:i, s:i, s:i, s:i, s:i, s:s, s:o}", "network",
+	return json_pack("{s:s, s:s, s:o, s:o, s:s?, s:i, s:i, s:i, s:i, s:i, s:s, s:o}", "network",
 			 config->name, "uplink", config->uplink, "address", addr_json(net->nat4_be),
-			 "ports", range.low ? ecs_ports_format(&range, ports) : NULL, "flows",
-			 (int)flows, "limit", (int)net->nat_limit, "tcp_timeout",
+			 "address6", addr6_json(net->nat6), "ports",
+			 range.low ? ecs_ports_format(&range, ports) : NULL, "flows", (int)flows,
+			 "limit", (int)net->nat_limit, "tcp_timeout",
 			 (int)net->nat_timeout_s[ECS_NAT_TIMER_TCP_ESTABLISHED], "udp_timeout",
 			 (int)net->nat_timeout_s[ECS_NAT_TIMER_UDP], "icmp_timeout",
 			 (int)net->nat_timeout_s[ECS_NAT_TIMER_ICMP], "state",

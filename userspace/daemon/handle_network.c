@@ -31,13 +31,13 @@ int ecs_handle_network_list(struct ecs_daemon *d, json_t *params, json_t **resul
 
 		json_array_append_new(
 			list,
-			json_pack("{s:s, s:s?, s:o, s:o, s:o, s:b, s:i, s:i, s:i, s:i}", "name",
-				  net->name, "uplink", net->uplink[0] ? net->uplink : NULL, "vlan",
-				  net->vlan ? json_integer(net->vlan) : json_null(), "gateway",
-				  prefix_json(&net->gateway), "gateway6",
-				  prefix_json(&net->gateway6), "nat", net->nat, "ageing",
-				  (int)net->ageing_s, "fdb_limit", (int)net->fdb_limit, "ports",
-				  (int)count_ports(&d->have, id), "fdb",
+			json_pack("{s:s, s:s?, s:o, s:o, s:o, s:b, s:b, s:i, s:i, s:i, s:i}",
+				  "name", net->name, "uplink", net->uplink[0] ? net->uplink : NULL,
+				  "vlan", net->vlan ? json_integer(net->vlan) : json_null(),
+				  "gateway", prefix_json(&net->gateway), "gateway6",
+				  prefix_json(&net->gateway6), "nat", net->nat, "nat66", net->nat66,
+				  "ageing", (int)net->ageing_s, "fdb_limit", (int)net->fdb_limit,
+				  "ports", (int)count_ports(&d->have, id), "fdb",
 				  id ? (int)ecs_datapath_fdb_used(d->dp, id) : 0));
 	}
 	*result = list;

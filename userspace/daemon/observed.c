@@ -151,6 +151,29 @@ uint32_t ecs_observed_addr4(const struct ecs_observed *observed, uint32_t ifinde
 	return first;
 }
 
+void ecs_observed_addr6(const struct ecs_observed *observed, uint32_t ifindex,
+			const uint8_t now[16], uint8_t out[16])
+{
+	const struct ecs_addr *best = NULL;
+
+	for (size_t i = 0; i < observed->addr_count; i++) {
+		const struct ecs_addr *addr = &observed->addrs[i];
+
+		if (addr->ifindex != ifindex || addr->family != AF_INET6 || !addr->usable)
+			continue;
+		if (!best || (best->temporary && !addr->temporary))
+			best = addr;
+		if (!memcmp(addr->addr, now, sizeof(addr->addr))) {
+			best = addr;
+			break;
+		}
+	}
+	if (best)
+		memcpy(out, best->addr, sizeof(best->addr));
+	else
+		memset(out, 0, 16);
+}
+
 const struct ecs_link *ecs_observed_peer(const struct ecs_observed *observed,
 					 const struct ecs_link *link)
 {

@@ -48,6 +48,15 @@ bool ecs_observed_has_addr(const struct ecs_observed *observed, uint32_t ifindex
  */
 uint32_t ecs_observed_addr4(const struct ecs_observed *observed, uint32_t ifindex, uint32_t now);
 
+/**
+ * ecs_observed_addr6 - the IPv6 address of a link that others see, all zero = none
+ * @now: preferred as long as it is usable; may be @out
+ *
+ * Of no link-local scope, neither tentative nor deprecated; a temporary one comes last.
+ */
+void ecs_observed_addr6(const struct ecs_observed *observed, uint32_t ifindex,
+			const uint8_t now[16], uint8_t out[16]);
+
 /** ecs_observed_peer - the other end of a veth, if it is in this network namespace. */
 const struct ecs_link *ecs_observed_peer(const struct ecs_observed *observed,
 					 const struct ecs_link *link);

@@ -43,6 +43,8 @@ static const struct known {
 	{"nat_flows", 3, BY_OWNER},
 	{"nat_used", 3, BY_OWNER},
 	{"nat_rules", 3, HERE},
+	{"nat_numbers", 4, HERE},
+	{"nat_addrs", 4, HERE},
 	{"streams", 4, HERE},
 	{"cast_plans", 4, HERE},
 	{"receivers", 4, HERE},

@@ -67,7 +67,7 @@ struct ecs_op {
 	struct ecs_state_rule rule;	   /* NAT_RULE_* */
 	uint32_t link;			   /* LINK_UP, ADDR_*: whose; no port, so not ifindex */
 	struct ecs_prefix addr;		   /* ADDR_* */
-	enum ecs_gateway_addr family;	   /* GATEWAY_ROUTE; gateway.routes says what of it */
+	enum ecs_gateway_addr family;	   /* GATEWAY_ROUTE, NAT_END_NETWORK: of what */
 	const struct ecs_state_cast *cast; /* CAST_*: of the wanted state, or of the present one */
 	const struct ecs_state_cast *old;  /* CAST_SET: what is there, or NULL */
 	int result;			   /* out of apply */

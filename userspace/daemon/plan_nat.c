@@ -24,17 +24,28 @@ static void plan_rules(struct ecs_plan_context *c)
 }
 
 /* The address that the world knows a network's flows by is another one, or none. */
+static void end_network(struct ecs_plan_context *c, uint16_t id, enum ecs_gateway_addr family)
+{
+	struct ecs_op *op = ecs_plan_add(c, ECS_OP_NAT_END_NETWORK, NULL);
+
+	op->network = id;
+	op->family = family;
+}
+
 static void end_networks(struct ecs_plan_context *c)
 {
+	static const uint8_t none[16];
+
 	for (uint16_t id = 1; id <= ECS_NETWORKS_MAX; id++) {
 		const struct ecs_network *old = &c->have->networks[id];
 		const struct ecs_network *new = &c->want->networks[id];
+		bool same = new->used && !strcmp(old->name, new->name);
 
-		if (!old->nat4_be)
-			continue;
-		if (new->used && !strcmp(old->name, new->name) && old->nat4_be == new->nat4_be)
-			continue;
-		ecs_plan_add(c, ECS_OP_NAT_END_NETWORK, NULL)->network = id;
+		if (old->nat4_be && (!same || old->nat4_be != new->nat4_be))
+			end_network(c, id, ECS_GATEWAY_IPV4);
+		if (memcmp(old->nat6, none, sizeof(none)) &&
+		    (!same || memcmp(old->nat6, new->nat6, sizeof(none))))
+			end_network(c, id, ECS_GATEWAY_IPV6);
 	}
 }
 

@@ -105,6 +105,11 @@
 		.name = "nat", .type = ECS_TYPE_FLAG, .keyword = "nat", .optional = true,          \
 		.nullable = true                                                                   \
 	}
+#define K_NAT66_OPT                                                                                \
+	{                                                                                          \
+		.name = "nat66", .type = ECS_TYPE_FLAG, .keyword = "nat66", .optional = true,      \
+		.nullable = true                                                                   \
+	}
 #define K_NAT_PORTS_OPT                                                                            \
 	{                                                                                          \
 		.name = "nat_ports", .type = ECS_TYPE_PORTS, .keyword = "nat-ports",               \
@@ -122,7 +127,7 @@
 	}
 #define K_NETWORK_OPTIONS                                                                          \
 	K_UPLINK_OPT, K_VLAN_OPT, K_AGEING_OPT, K_FDB_LIMIT_OPT, K_GATEWAY_OPT, K_GATEWAY6_OPT,    \
-		K_NAT_OPT, K_NAT_PORTS_OPT, K_NAT_LIMIT_OPT, K_TIMEOUT_OPT(tcp),                   \
+		K_NAT_OPT, K_NAT66_OPT, K_NAT_PORTS_OPT, K_NAT_LIMIT_OPT, K_TIMEOUT_OPT(tcp),      \
 		K_TIMEOUT_OPT(udp), K_TIMEOUT_OPT(icmp)
 
 /* Forwards. */

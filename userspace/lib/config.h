@@ -40,6 +40,7 @@ struct ecs_config_network {
 	struct ecs_prefix gateway;   /* IPv4; family 0 = none */
 	struct ecs_prefix gateway6;
 	bool nat;
+	bool nat66;
 	struct ecs_ports nat_ports; /* low 0 = the daemon's choice */
 	uint32_t nat_limit;	    /* flows of one VM, 0 = the daemon's choice, as the next ones */
 	uint32_t tcp_timeout_s, udp_timeout_s, icmp_timeout_s;

@@ -55,6 +55,8 @@ static int put_nat(json_t *params, const struct ecs_config_network *network)
 	rc |= put_prefix(params, "gateway6", &network->gateway6);
 	if (network->nat)
 		rc |= json_object_set_new(params, "nat", json_true());
+	if (network->nat66)
+		rc |= json_object_set_new(params, "nat66", json_true());
 	if (network->nat_ports.low)
 		rc |= json_object_set_new(
 			params, "nat_ports",

@@ -27,11 +27,14 @@ static void take_prefix(struct ecs_prefix *field, const json_t *params, const ch
 void ecs_config_nat_take(struct ecs_config_network *network, const json_t *params)
 {
 	const json_t *nat = json_object_get(params, "nat");
+	const json_t *nat66 = json_object_get(params, "nat66");
 
 	take_prefix(&network->gateway, params, "gateway", AF_INET);
 	take_prefix(&network->gateway6, params, "gateway6", AF_INET6);
 	if (nat)
 		network->nat = json_is_true(nat);
+	if (nat66)
+		network->nat66 = json_is_true(nat66);
 	if (json_object_get(params, "nat_ports")) {
 		network->nat_ports = (struct ecs_ports){};
 		ecs_ports_parse(ecs_arg_text(params, "nat_ports"), &network->nat_ports);
@@ -46,9 +49,10 @@ bool ecs_config_nat_same(const struct ecs_config_network *a, const struct ecs_co
 {
 	return !memcmp(&a->gateway, &b->gateway, sizeof(a->gateway)) &&
 	       !memcmp(&a->gateway6, &b->gateway6, sizeof(a->gateway6)) && a->nat == b->nat &&
-	       a->nat_ports.low == b->nat_ports.low && a->nat_ports.high == b->nat_ports.high &&
-	       a->nat_limit == b->nat_limit && a->tcp_timeout_s == b->tcp_timeout_s &&
-	       a->udp_timeout_s == b->udp_timeout_s && a->icmp_timeout_s == b->icmp_timeout_s;
+	       a->nat66 == b->nat66 && a->nat_ports.low == b->nat_ports.low &&
+	       a->nat_ports.high == b->nat_ports.high && a->nat_limit == b->nat_limit &&
+	       a->tcp_timeout_s == b->tcp_timeout_s && a->udp_timeout_s == b->udp_timeout_s &&
+	       a->icmp_timeout_s == b->icmp_timeout_s;
 }
 
 bool ecs_config_gateway(const struct ecs_config_network *network)
@@ -134,6 +138,12 @@ static int check_nat(const struct ecs_config_network *network, struct ecs_err *e
 			err, -EINVAL,
 			"network %s has nat but no gateway for its VMs; add: gateway ADDR/LEN",
 			network->name);
+	if (network->nat66 && !network->gateway6.family)
+		return ecs_fail(
+			err, -EINVAL,
+			"network %s has nat66 but no IPv6 gateway for its VMs; add: gateway6 "
+			"ADDR/LEN",
+			network->name);
 	if (network->vlan)
 		return ecs_fail(err, -EINVAL,
 				"network %s has nat and vlan %u; name the VLAN's own link as the "
@@ -183,6 +193,9 @@ int ecs_config_nat_check(const struct ecs_config *config, const struct ecs_confi
 {
 	int rc = check_gateway(network, err);
 
+	if (rc == 0 && network->nat66 && !network->nat)
+		rc = ecs_fail(err, -EINVAL, "network %s has nat66 without nat; add: nat",
+			      network->name);
 	if (rc == 0 && network->nat)
 		rc = check_nat(network, err);
 	return rc < 0 ? rc : check_forwards(config, network, err);

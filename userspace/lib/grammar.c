@@ -69,7 +69,7 @@ static char *type_expects(const struct ecs_param *param, char *buf, size_t size)
 		snprintf(buf, size, "a port or a range like 8000-8100");
 		break;
 	case ECS_TYPE_TARGET:
-		snprintf(buf, size, "an address like 10.77.0.10 or 10.77.0.10:80");
+		snprintf(buf, size, "an IPv4 address like 10.77.0.10 or 10.77.0.10:80");
 		break;
 	case ECS_TYPE_POLICY:
 		snprintf(buf, size,
