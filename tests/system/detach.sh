@@ -53,7 +53,7 @@ machine_make()
 everything()
 {
 	switch_config <<- 'END'
-		network add vms uplink up0 gateway 10.77.0.1/24 gateway6 fd77::1/64 nat
+		network add vms uplink up0 gateway 10.77.0.1/24 gateway6 fd77::1/64 nat nat66
 		network add wire uplink up0
 		network add tagged uplink up0 vlan 7 gateway 10.99.0.1/24
 		match add veth? network vms
