@@ -40,8 +40,8 @@ static __always_inline void thin_begin(struct ecs_thin *thin, struct ecs_cast_la
 }
 
 /* Sound and stuffing that the policy leaves out; the sound's clock stays, with one counter. */
-static __always_inline __u8 thin_other(const struct ecs_thin *thin,
-				       const struct ecs_ts_packet *packet, __u8 *byte3)
+static __always_inline __u8 thin_beside(const struct ecs_thin *thin,
+					const struct ecs_ts_packet *packet, __u8 *byte3)
 {
 	if (packet->kind == ECS_PID_STUFFING && (thin->policy.flags & ECS_POLICY_NO_NULLS))
 		return ECS_TS_OUT;
@@ -51,6 +51,20 @@ static __always_inline __u8 thin_other(const struct ecs_thin *thin,
 		return ECS_TS_OUT;
 	*byte3 = (*byte3 & 0xc0) | 0x20;
 	return ECS_TS_CLOCK;
+}
+
+/* A packet of no video. */
+static __always_inline __u8 thin_other(struct ecs_thin *thin, const struct ecs_ts_packet *packet,
+				       __u8 *byte3)
+{
+	__u8 keep = thin_beside(thin, packet, byte3);
+	__u32 class = packet->kind == ECS_PID_AUDIO ? ECS_CLASS_AUDIO : ECS_CLASS_OTHER;
+
+	if (keep == ECS_TS_WHOLE)
+		thin->state->sent[class]++;
+	else
+		thin->state->dropped[class]++;
+	return keep;
 }
 
 /* One TS packet of the datagram: kept or not, and with which counter. */

@@ -75,6 +75,13 @@ enum ecs_frame_type {
 	ECS_FRAMES,
 };
 
+/* What a policy's counters tell apart: frames by their type, and besides video TS packets. */
+enum ecs_cast_class {
+	ECS_CLASS_AUDIO = ECS_FRAMES,
+	ECS_CLASS_OTHER, /* tables, stuffing and whatever else */
+	ECS_CLASSES,
+};
+
 enum ecs_policy_kind {
 	ECS_POLICY_ALL = 0,
 	ECS_POLICY_KEY,
@@ -145,15 +152,15 @@ struct ecs_receiver_count {
 	__u64 waits_ns; /* when it began to wait for a keyframe */
 	__u32 joined;	/* it has got a keyframe, or need not */
 	__u32 pad;
-	__u64 base_sent[ECS_FRAMES];
-	__u64 base_dropped[ECS_FRAMES];
+	__u64 base_sent[ECS_CLASSES];
+	__u64 base_dropped[ECS_CLASSES];
 	__u16 rtp_less; /* what its RTP numbers are lower by than its group's */
 	__u16 rtp_last; /* the last one that it got */
 	__u8 rtp_epoch; /* of the source that they are of, 0 = none */
 	__u8 rtp_again; /* the next number follows the last one, whatever the group's is */
 	__u16 pad2;
 };
-_Static_assert(sizeof(struct ecs_receiver_count) == 112, "map ABI");
+_Static_assert(sizeof(struct ecs_receiver_count) == 144, "map ABI");
 
 /* A policy's view of one video. Times are in ticks of 90 kHz, of the stream's own clock. */
 struct ecs_cast_lane {
@@ -192,13 +199,13 @@ _Static_assert(sizeof(struct ecs_cast_group_rtp) == 16, "map ABI");
 /* ecs_cast_groups: array, index id * ECS_CAST_STATES_MAX + state. */
 struct ecs_cast_group_state {
 	struct ecs_cast_lane lane[ECS_CAST_VIDEOS];
-	__u64 sent[ECS_FRAMES];
-	__u64 dropped[ECS_FRAMES];
+	__u64 sent[ECS_CLASSES];
+	__u64 dropped[ECS_CLASSES];
 	__s64 tokens;	 /* ECS_POLICY_RATE: what may be sent at once, in millionths of a bit */
 	__u64 filled_us; /* when the last of them came; 0 = never */
 	struct ecs_cast_group_rtp rtp;
 };
-_Static_assert(sizeof(struct ecs_cast_group_state) == 320, "map ABI");
+_Static_assert(sizeof(struct ecs_cast_group_state) == 352, "map ABI");
 
 /* Why a datagram went to every receiver as it was. */
 enum ecs_cast_pass {

@@ -43,7 +43,7 @@ static __always_inline void cast_join(struct ecs_cast_round *c, struct ecs_recei
 	struct ecs_cast_group_state *state = bpf_map_lookup_elem(&ecs_cast_groups, &index);
 
 	count->joined = 1;
-	for (int i = 0; i < ECS_FRAMES && state; i++) {
+	for (int i = 0; i < ECS_CLASSES && state; i++) {
 		count->base_sent[i] = state->sent[i];
 		count->base_dropped[i] = state->dropped[i];
 	}

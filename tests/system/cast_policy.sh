@@ -215,6 +215,11 @@ test_sound_and_stuffing_are_left_out_if_so_wanted()
 	assert_kept r2 r1.ts 75
 	assert_kept r4 r1.ts 75
 	assert_eq "$(pids r4.ts | sort -n | cut -d' ' -f1 | xargs)" "0 17 256 4096" "PIDs without sound"
+	assert_eq "$(receiver vr1 '[.dropped.audio, .dropped.other]')" "[0,0]" "dropped for all"
+	assert_eq "$(receiver vr2 '[.sent.audio, .dropped.other]')" "[0,0]" "TS packets without sound"
+	assert_ge "$(receiver vr2 .dropped.audio)" 30 "TS packets of sound dropped"
+	assert_eq "$(receiver vr3 .dropped.audio)" 0 "TS packets of sound dropped with the stuffing"
+	assert_ge "$(receiver vr3 .dropped.other)" 30 "TS packets of stuffing dropped"
 }
 
 test_late_receiver_may_join_at_once()

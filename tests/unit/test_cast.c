@@ -168,6 +168,7 @@ static void counters_are_input_less_dropped(void **unused)
 	assert_int_equal(work.byte3[3], 0x12);
 	assert_int_equal(work.byte3[4], 0x19);
 	assert_int_equal(group.dropped[ECS_FRAME_NONREF], 1);
+	assert_int_equal(group.sent[ECS_CLASS_OTHER], 1);
 }
 
 static void clock_reference_of_a_dropped_packet_stays(void **unused)

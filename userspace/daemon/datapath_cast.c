@@ -75,7 +75,7 @@ static int change_group(struct ecs_datapath *dp, const struct ecs_state_cast *ca
 	r = r ?: ecs_datapath_cast_group(dp, cast->id, to->state, &b);
 	if (r < 0)
 		return r;
-	for (int i = 0; i < ECS_FRAMES; i++) {
+	for (int i = 0; i < ECS_CLASSES; i++) {
 		count.base_sent[i] += b.sent[i] - a.sent[i];
 		count.base_dropped[i] += b.dropped[i] - a.dropped[i];
 	}

@@ -50,6 +50,18 @@ static json_t *frame_counts(const __u64 counts[], const __u64 base[])
 	return object;
 }
 
+/* Frames of video, and TS packets of the rest. */
+static json_t *class_counts(const __u64 counts[], const __u64 base[])
+{
+	json_t *object = frame_counts(counts, base);
+
+	json_object_set_new(object, "audio",
+			    json_integer(counts[ECS_CLASS_AUDIO] - base[ECS_CLASS_AUDIO]));
+	json_object_set_new(object, "other",
+			    json_integer(counts[ECS_CLASS_OTHER] - base[ECS_CLASS_OTHER]));
+	return object;
+}
+
 /* A port of a network that is none of its receivers found no room. */
 static const char *receiver_state(const struct ecs_config_receiver *from, const char *name,
 				  const struct ecs_state_receiver *to,
@@ -96,8 +108,8 @@ static json_t *receiver_row(struct ecs_daemon *d, const struct ecs_state_cast *c
 		"policy", ecs_policy_format(&from->policy, policy), "step", step_text(to, step),
 		"state", receiver_state(from, name, to, &count), "packets",
 		(json_int_t)count.packets, "bytes", (json_int_t)count.bytes, "refused",
-		(json_int_t)count.refused, "sent", frame_counts(group.sent, count.base_sent),
-		"dropped", frame_counts(group.dropped, count.base_dropped), "unclassified",
+		(json_int_t)count.refused, "sent", class_counts(group.sent, count.base_sent),
+		"dropped", class_counts(group.dropped, count.base_dropped), "unclassified",
 		(json_int_t)(group.sent[ECS_FRAME_UNKNOWN] - count.base_sent[ECS_FRAME_UNKNOWN]));
 }
 
