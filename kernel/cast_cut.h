@@ -121,7 +121,7 @@ __noinline int ecs_cast_next(__u32 id)
 	if (!ts.work || !ts.state || !ts.pids || !ecs_cut_next(ts.work))
 		return 0;
 	ecs_rtp_none(&ts);
-	ecs_ts_datagram(&ts, ts.work->frame.packets);
+	ecs_cast_packets(id, ts.work->frame.packets);
 	return 1;
 }
 

@@ -25,6 +25,18 @@ static __always_inline struct ecs_ts_work *ecs_cast_scratch(void)
 	return bpf_map_lookup_elem(&ecs_cast_work, &zero);
 }
 
+/** ecs_cast_packets - ecs_ts_datagram(), of the cast @id, for all that look into TS packets. */
+__noinline int ecs_cast_packets(__u32 id, __u32 packets)
+{
+	struct ecs_ts ts = {
+		.work = ecs_cast_scratch(),
+		.state = bpf_map_lookup_elem(&ecs_cast_states, &id),
+		.pids = bpf_map_lookup_elem(&ecs_cast_pids, &id),
+	};
+
+	return !ts.work || !ts.state || !ts.pids || ecs_ts_datagram(&ts, packets);
+}
+
 /* From now on the frame, as it is, is for @to. */
 static __always_inline void cast_hold(struct ecs_ts_work *work, const struct ecs_receiver *to,
 				      __u32 count)

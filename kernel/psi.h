@@ -49,7 +49,7 @@ static long psi_crc_byte(__u32 i, void *ctx)
 	__u32 crc = ts->work->cursor.crc ^ (__u32)psi_byte(ts, i) << 24;
 
 	for (int bit = 0; bit < 8; bit++)
-		crc = crc & 0x80000000u ? crc << 1 ^ 0x04c11db7u : crc << 1;
+		crc = crc << 1 ^ (-(crc >> 31) & 0x04c11db7u);
 	ts->work->cursor.crc = crc;
 	return 0;
 }
@@ -59,16 +59,27 @@ static __always_inline void psi_set_kind(struct ecs_ts *ts, __u32 pid, __u8 kind
 	ts->pids->kind[ecs_bound(pid, ECS_TS_PIDS)] = kind;
 }
 
+static __always_inline struct ecs_cast_program *psi_program(const struct ecs_ts *ts)
+{
+	return &ts->state->program[ecs_bound(ts->work->cursor.program, ECS_CAST_PROGRAMS)];
+}
+
+static long psi_forget_pid(__u32 i, void *ctx)
+{
+	struct ecs_ts *ts = ctx;
+
+	psi_set_kind(ts, psi_program(ts)->pid[ecs_bound(i, ECS_CAST_PIDS)], ECS_PID_OTHER);
+	return 0;
+}
+
 /* The streams of cursor.program, but the videos whose bits are set in cursor.same, are forgotten.
  */
 static __noinline void psi_forget(struct ecs_ts *ts)
 {
 	__u32 index = ecs_bound(ts->work->cursor.program, ECS_CAST_PROGRAMS);
-	struct ecs_cast_program *program = &ts->state->program[index];
+	struct ecs_cast_program *program = psi_program(ts);
 
-	for (__u32 i = 0; i < ECS_CAST_PIDS; i++)
-		if (i < program->pids)
-			psi_set_kind(ts, program->pid[i], ECS_PID_OTHER);
+	bpf_loop(program->pids, psi_forget_pid, ts, 0);
 	program->pids = 0;
 	ECS_UNROLL
 	for (__u32 i = 0; i < ECS_CAST_VIDEOS; i++)
@@ -259,8 +270,7 @@ static __always_inline __u8 psi_add_video(struct ecs_ts *ts, __u32 pid, __u8 cod
 /* One more known stream. A PID that something else has is not taken from it. */
 static __always_inline void psi_add(struct ecs_ts *ts, __u32 pid, __u8 kind)
 {
-	__u32 index = ecs_bound(ts->work->cursor.program, ECS_CAST_PROGRAMS);
-	struct ecs_cast_program *program = &ts->state->program[index];
+	struct ecs_cast_program *program = psi_program(ts);
 	__u32 pids = program->pids;
 
 	if (pids >= ECS_CAST_PIDS)
@@ -324,35 +334,37 @@ static __always_inline void psi_pmt(struct ecs_ts *ts)
 	bpf_loop(ECS_SECTION_MAX / 5, psi_pmt_add_private, ts, 0);
 }
 
-/* Several programs may have their tables on one PID. Return: whose this one is, or none's. */
-static __always_inline __u32 psi_owner(const struct ecs_ts *ts)
+/* Several programs may have their tables on one PID: cursor.program says whose this one is. To the
+ * verifier what is read back is one unknown number, and not a path for each of them.
+ * Return: whether it is a program's. */
+static __always_inline int psi_find_owner(struct ecs_ts *ts)
 {
-	__u32 slot = ecs_bound(ts->work->cursor.slot - 1, ECS_CAST_PROGRAMS);
-	__u32 pid = ts->state->program[slot].pmt_pid, owner = ECS_CAST_PROGRAMS;
+	struct ecs_ts_cursor *cursor = &ts->work->cursor;
+	__u32 slot = ecs_bound(cursor->slot - 1, ECS_CAST_PROGRAMS);
+	__u32 pid = ts->state->program[slot].pmt_pid, number = psi_be16(ts, 3);
 
+	cursor->program = ECS_CAST_PROGRAMS;
 	ECS_UNROLL
 	for (__u32 i = 0; i < ECS_CAST_PROGRAMS; i++)
-		if (ts->state->program[i].pmt_pid == pid &&
-		    ts->state->program[i].number == psi_be16(ts, 3))
-			owner = i;
-	return owner;
+		if (ts->state->program[i].pmt_pid == pid && ts->state->program[i].number == number)
+			cursor->program = i;
+	asm volatile("" ::: "memory");
+	return cursor->program < ECS_CAST_PROGRAMS;
 }
 
 /* A section is whole. It counts if it is in force, the first of its table, and undamaged. */
 static __always_inline void psi_whole(struct ecs_ts *ts, __u32 length)
 {
-	__u32 pmt = ts->work->cursor.slot, owner, crc;
+	__u32 pmt = ts->work->cursor.slot, crc;
 	__u32 *known = &ts->state->pat_crc;
 
 	if (length < ECS_PSI_SHORTEST || psi_byte(ts, 0) != (pmt ? ECS_PSI_PMT : ECS_PSI_PAT) ||
 	    !(psi_byte(ts, 5) & 1) || psi_byte(ts, 6))
 		return;
 	if (pmt) {
-		owner = psi_owner(ts);
-		if (owner >= ECS_CAST_PROGRAMS)
+		if (!psi_find_owner(ts))
 			return;
-		ts->work->cursor.program = owner;
-		known = &ts->state->program[ecs_bound(owner, ECS_CAST_PROGRAMS)].crc;
+		known = &psi_program(ts)->crc;
 	}
 	crc = psi_be32(ts, length - 4);
 	if (*known == crc)
@@ -431,7 +443,7 @@ static long psi_next(__u32 i, void *ctx)
  * @start: offset of its payload, in the packet
  * @slot:  of the section that is gathered: 0 = PAT, 1 + index of a program
  */
-static __noinline void ecs_psi(struct ecs_ts *ts, __u32 start, __u32 slot)
+static __always_inline void ecs_psi(struct ecs_ts *ts, __u32 start, __u32 slot)
 {
 	struct ecs_ts_cursor *cursor = &ts->work->cursor;
 	struct ecs_cast_section *section;

@@ -310,7 +310,7 @@ __noinline int ecs_rtp_into(__u32 id)
 	if (!rtp_take_in(ts.work, container))
 		return 0;
 	packets = (ts.work->rtp.end - ts.work->rtp.at) / ECS_TS_LEN;
-	if (!ecs_ts_datagram(&ts, packets)) {
+	if (!ecs_cast_packets(id, packets)) {
 		ts.work->frame.packets = packets;
 		return 0;
 	}

@@ -356,11 +356,10 @@ static long ts_packet(__u32 i, void *ctx)
 	if (packet->kind & ECS_PID_VIDEO) {
 		ts->work->cursor.video = packet->kind & (ECS_CAST_VIDEOS - 1);
 		ts_video(ts, packet, start, adaptation >> 6 & 1);
-	} else if ((packet->flags & ECS_TS_PAYLOAD) && !(packet->byte3 & 0xc0)) {
-		if (pid == ECS_PID_PAT)
-			ecs_psi(ts, start, 0);
-		else if (packet->kind & ECS_PID_PMT)
-			ecs_psi(ts, start, 1 + (packet->kind & (ECS_CAST_PROGRAMS - 1)));
+	} else if ((packet->flags & ECS_TS_PAYLOAD) && !(packet->byte3 & 0xc0) &&
+		   (pid == ECS_PID_PAT || (packet->kind & ECS_PID_PMT))) {
+		ecs_psi(ts, start,
+			pid == ECS_PID_PAT ? 0 : 1 + (packet->kind & (ECS_CAST_PROGRAMS - 1)));
 	}
 	return 0;
 }
@@ -388,7 +387,7 @@ static __always_inline void ts_settle(struct ecs_ts *ts)
  *
  * Return: 0; 1 if it holds something else than TS packets.
  */
-static __noinline int ecs_ts_datagram(struct ecs_ts *ts, __u32 packets)
+static __always_inline int ecs_ts_datagram(struct ecs_ts *ts, __u32 packets)
 {
 	__u32 i = 0;
 

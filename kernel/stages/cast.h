@@ -281,7 +281,7 @@ __noinline int ecs_cast_look(struct __sk_buff *skb, __u32 id)
 	if (ts.state->carried || length < ECS_TS_LEN || length > ECS_TS_BYTES ||
 	    packets * ECS_TS_LEN != length || ts.work->data[0] != ECS_TS_SYNC)
 		return CAST_CUT;
-	ts.state->synced = !ecs_ts_datagram(&ts, packets);
+	ts.state->synced = !ecs_cast_packets(id, packets);
 	if (ts.state->synced) {
 		ecs_rtp_none(&ts);
 		ts.work->frame.packets = packets;
