@@ -30,7 +30,7 @@ list_tests()
 # run_tests [--list | NAME...]: TAP on stdout; exit status 1 if a test failed.
 run_tests()
 {
-	local name log rc n=0 failed=0
+	local name log rc n=0 failed=0 world=
 
 	case ${1:-} in
 	--list) list_tests; exit 0 ;;
@@ -47,12 +47,17 @@ run_tests()
 	[ $# -gt 0 ] || set -- $(list_tests)
 	echo "1..$#"
 	log=$(mktemp)
-	trap 'rm -f "$log"' EXIT
+	# A world does not outlive who made it.
+	trap '[ -z "$world" ] || kill "$world"; rm -f "$log"' EXIT
+	trap 'exit 143' TERM INT HUP
 	for name in "$@"; do
 		n=$((n + 1))
 		timeout -k 5 "$TEST_TIMEOUT" unshare --mount --net --pid --fork --kill-child --mount-proc \
-			--propagation private bash "$0" --world "$name" < /dev/null > "$log" 2>&1
+			--propagation private bash "$0" --world "$name" < /dev/null > "$log" 2>&1 &
+		world=$!
+		wait "$world"
 		rc=$?
+		world=
 		case $rc in
 		0) echo "ok $n - $name" ;;
 		77) echo "ok $n - $name # SKIP $(tail -n 1 "$log")" ;;
