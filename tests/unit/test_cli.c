@@ -63,6 +63,9 @@ static void wrong_command_lines_exit_2(void **state)
 	} cases[] = {
 		{"$ctl", "no command given"},
 		{"$ctl netwrk list", "did you mean \"network\"?"},
+		{"$ctl monitor extra", "unexpected word \"extra\"; usage: monitor"},
+		{"$ctl network add lan vlna 5",
+		 "\"vlna\"; did you mean \"vlan\"? usage: network add"},
 		{"$ctl network add lan vlan x", "\"x\" is no value for vlan"},
 		{"$ctl --frob show", "unknown option \"--frob\""},
 		{"$ctl --timeout", "\"--timeout\" needs a value"},
@@ -97,6 +100,9 @@ static void help_and_version_need_no_daemon(void **state)
 		unit_assert_has(outcome.out, c->help);
 	}
 	outcome = run(&fake, "$ctl fdb add --help");
+	assert_int_equal(outcome.status, 0);
+	unit_assert_has(outcome.out, "ecswitchctl fdb add MAC IF [network NAME]\n");
+	outcome = run(&fake, "$ctl help fdb add");
 	assert_int_equal(outcome.status, 0);
 	unit_assert_has(outcome.out, "ecswitchctl fdb add MAC IF [network NAME]\n");
 	outcome = run(&fake, "$ctl --version");

@@ -319,6 +319,10 @@ int main(int argc, char *argv[])
 		else if (take_option(&cli, opt, argv, &err) < 0)
 			return fail(ECS_CLI_USAGE, err.text);
 	}
+	if (optind < argc && !strcmp(argv[optind], "help")) {
+		want_help = true;
+		optind++;
+	}
 	if (want_help)
 		return help(argc - optind, argv + optind);
 	if (optind == argc)

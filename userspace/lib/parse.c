@@ -120,9 +120,9 @@ static int fail_word(const struct ecs_command *command, const char *word, struct
 		if (param->keyword)
 			ecs_nearest_offer(&nearest, param->keyword, strlen(param->keyword));
 	ecs_command_synopsis(command, synopsis, sizeof(synopsis));
-	return ecs_fail(err, -EINVAL, "%s: unexpected word %s%s%s %s", command->words,
-			ecs_quote(quoted, word), ecs_nearest_hint(&nearest, hint, sizeof(hint)),
-			hint[0] ? " usage:" : "; usage:", synopsis);
+	ecs_nearest_hint(&nearest, hint, sizeof(hint));
+	return ecs_fail(err, -EINVAL, "%s: unexpected word %s%s%s usage: %s", command->words,
+			ecs_quote(quoted, word), hint, hint[0] ? "" : ";", synopsis);
 }
 
 static int set_value(const struct ecs_command *command, const struct ecs_param *param,
