@@ -14,22 +14,6 @@
 
 #define ECS_CAST_WAIT_NS 10000000000ull /* for a keyframe, before a receiver gets what there is */
 
-/* Who waits for a keyframe too long gets the stream without one. */
-static __always_inline int cast_joined(struct ecs_receiver_count *count)
-{
-	__u64 now;
-
-	if (count->joined)
-		return 1;
-	now = bpf_ktime_get_coarse_ns();
-	if (!count->waits_ns)
-		count->waits_ns = now;
-	if (now - count->waits_ns < ECS_CAST_WAIT_NS)
-		return 0;
-	count->joined = 1;
-	return 1;
-}
-
 /* One loop over the receivers of a group. */
 struct ecs_cast_round {
 	struct __sk_buff *skb;
@@ -51,6 +35,20 @@ static __always_inline void cast_join(struct ecs_cast_round *c, struct ecs_recei
 		count->base_sent[ECS_FRAME_KEY]--; /* the one that it joins with is among them */
 }
 
+/* Who wants it, and who waited for a keyframe too long, gets the stream without one. */
+static __always_inline int cast_joined(struct ecs_cast_round *c, struct ecs_receiver_count *count)
+{
+	if (count->joined)
+		return 1;
+	if (!count->waits_ns)
+		count->waits_ns = c->work->frame.now_ns;
+	if (!(c->work->frame.policy.flags & ECS_POLICY_JOIN_NOW) &&
+	    c->work->frame.now_ns - count->waits_ns < ECS_CAST_WAIT_NS)
+		return 0;
+	cast_join(c, count);
+	return 1;
+}
+
 static long cast_member(__u32 i, void *ctx)
 {
 	struct ecs_cast_round *c = ctx;
@@ -66,10 +64,8 @@ static long cast_member(__u32 i, void *ctx)
 		return 0;
 	if ((to->flags & ECS_RECEIVER_MEMBER) && to->ifindex == c->skb->ifindex)
 		return 0;
-	if (!count->joined && (c->work->frame.policy.flags & ECS_POLICY_JOIN_NOW))
-		cast_join(c, count);
 	/* What was not looked into goes to all at once. */
-	if (c->work->frame.packets && cast_joined(count) == c->work->frame.variant) {
+	if (c->work->frame.packets && cast_joined(c, count) == c->work->frame.variant) {
 		c->work->frame.waiting = 1;
 		if (c->work->frame.rtp && !c->work->frame.variant)
 			count->rtp_again = 1;

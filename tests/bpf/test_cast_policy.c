@@ -109,6 +109,31 @@ static void who_joins_now_does_not_wait_for_a_keyframe(void **state)
 	assert_int_equal(ct_count(bt, 0, 1).bytes, CT_HEADERS4 + CT_DATAGRAM);
 }
 
+/* After ten seconds; what its group was sent before is no part of what it got. */
+static void who_waited_too_long_counts_from_then_on(void **state)
+{
+	struct ct_file file = ct_load(CT_H264);
+	struct ecs_receiver_count count = {.waits_ns = 1};
+	struct ecs_cast_group_state group;
+	struct ct_cast cast = {};
+	struct bt *bt = *state;
+	uint32_t index = 0;
+
+	ct_group(&cast, ECS_POLICY_ALL, 0, 0);
+	ct_to(&cast, bt, 1);
+	ct_sink(&cast, bt);
+	ct_set(bt, &cast, 4, 0);
+	play(bt, &cast, &file, 0, 20, -1);
+	put(bpf_map__fd(bt->bpf->maps.ecs_receiver_counts), index, &count);
+	play(bt, &cast, &file, 20, 21, -1);
+	count = ct_count(bt, 0, 0);
+	group = ct_group_state(bt, 0, 0);
+	assert_int_equal(count.joined, 1);
+	assert_int_equal(count.packets, 1);
+	assert_true(group.sent[ECS_FRAME_REF] > 0);
+	assert_int_equal(count.base_sent[ECS_FRAME_REF], group.sent[ECS_FRAME_REF]);
+}
+
 static void member_of_a_network_does_not_get_what_it_sends(void **state)
 {
 	struct ct_file file = ct_load(CT_H264);
@@ -130,6 +155,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CT_TEST(new_group_goes_on_where_the_old_one_is),
 		CT_TEST(who_joins_now_does_not_wait_for_a_keyframe),
+		CT_TEST(who_waited_too_long_counts_from_then_on),
 		CT_TEST(member_of_a_network_does_not_get_what_it_sends),
 	};
 
