@@ -16,7 +16,8 @@
 
 #define ECS_CLOCK_HZ 90000
 #define ECS_GOP_TICKS_MAX (60 * ECS_CLOCK_HZ) /* what is longer is no GOP but a jump in time */
-#define ECS_KEYLESS_NS 10000000000ull /* without a keyframe, before a break is given up as lost */
+#define ECS_KEYLESS_NS 10000000000ull /* without any keyframe: then there are none to wait for */
+#define ECS_KEYED_NS 60000000000ull   /* the same since the last one */
 #define ECS_RATE_UNIT 1000000	      /* of ecs_cast_group_state.tokens, in a bit */
 #define ECS_RATE_GAP_US 60000000ull
 
@@ -192,12 +193,14 @@ static __always_inline int decide_kind(const struct ecs_policy *policy,
 	}
 }
 
-/* A break that only a keyframe could mend, in a stream that has none. */
-static __always_inline int decide_lost(const struct ecs_policy *policy,
-				       const struct ecs_cast_lane *lane, __u64 now_ns)
+/* A stream that has no keyframes, or no more: nothing would ever mend a break. */
+static __always_inline int decide_keyless(struct ecs_cast_lane *lane, __u64 now_ns)
 {
-	return !lane->keyed && policy->kind != ECS_POLICY_KEY &&
-	       now_ns - lane->since_ns >= ECS_KEYLESS_NS;
+	if (now_ns - lane->since_ns < (lane->keyed ? ECS_KEYED_NS : ECS_KEYLESS_NS))
+		return 0;
+	lane->keyed = 0;
+	lane->broken = 0;
+	return 1;
 }
 
 /**
@@ -205,7 +208,9 @@ static __always_inline int decide_lost(const struct ecs_policy *policy,
  *
  * After a reference is out, so is all that may have needed it, up to the next keyframe, and the
  * frames of that one that refer to before it. An unknown frame stays even then: it may be the
- * keyframe. Return: 1 to take it out.
+ * keyframe. So does all of a stream without keyframes that only these could thin.
+ *
+ * Return: 1 to take it out.
  */
 static __always_inline int ecs_decide_frame(const struct ecs_policy *policy,
 					    struct ecs_cast_group_state *state,
@@ -213,22 +218,22 @@ static __always_inline int ecs_decide_frame(const struct ecs_policy *policy,
 					    const struct ecs_picture *frame)
 {
 	__u32 type = frame->type;
-	int out = 0, follows = 0;
+	int out = 0, follows = 0, keyless = 0;
 
-	if (!lane->since_ns)
+	if (type == ECS_FRAME_KEY || !lane->since_ns)
 		lane->since_ns = frame->now_ns;
 	if (type == ECS_FRAME_KEY)
 		decide_gop(policy, lane, frame->time);
+	else
+		keyless = decide_keyless(lane, frame->now_ns);
 	lane->frames++;
 	lane->refs += type != ECS_FRAME_NONREF;
-	if (type != ECS_FRAME_UNKNOWN)
+	if (type != ECS_FRAME_UNKNOWN && !(keyless && policy->kind == ECS_POLICY_KEY))
 		out = decide_kind(policy, state, lane, frame);
 	if (type == ECS_FRAME_KEY && !out) {
 		lane->leading = lane->broken;
 		lane->broken = 0;
 	} else if (type != ECS_FRAME_UNKNOWN && !out) {
-		if (lane->broken && decide_lost(policy, lane, frame->now_ns))
-			lane->broken = 0;
 		out = follows = lane->broken || (lane->leading && frame->leading);
 	}
 	if (out && !follows && type != ECS_FRAME_NONREF)

@@ -166,6 +166,42 @@ static void stream_without_keyframes_comes_back_after_a_while(void **unused)
 	assert_string_equal(left_of("PPPP"), "PPPP");
 }
 
+/* As with intra refresh, whose first frame alone is a keyframe. */
+static void stream_that_has_no_more_keyframes_comes_back_for_good(void **unused)
+{
+	static const char *const texts[] = {"gop 3", "drop ref 100% force", "key"};
+
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		begin(texts[i]);
+		assert_string_equal(left_of("KPPPPP") + 3, "...");
+		now_ticks += 59 * 90000;
+		assert_string_equal(left_of("PP"), "..");
+		now_ticks += 90000;
+		if (policy.kind == ECS_POLICY_DROP) /* by force */
+			ecs_policy_parse("all", &policy);
+		assert_string_equal(left_of("PPbP"), "PPbP");
+		/* One more, and all is as it was. */
+		if (policy.kind != ECS_POLICY_ALL)
+			assert_string_equal(left_of("KPPPPP") + 3, "...");
+	}
+}
+
+/* Frames that others refer to never come back with "rate" if nothing mends the first loss. */
+static void rate_ends_no_stream_without_keyframes(void **unused)
+{
+	unsigned int sent = 0;
+
+	begin("rate 100k");
+	decide('K');
+	for (int i = 0; i < 25 * 120; i++) {
+		int out = decide('P');
+
+		sent += out;
+		ecs_decide_charge(&policy, &group, out ? 20000 : 0);
+	}
+	assert_in_range(sent, 25 * 59, 25 * 120);
+}
+
 /* --- rate -------------------------------------------------------------------------------- */
 
 struct flow {
@@ -277,6 +313,8 @@ int main(void)
 		cmocka_unit_test(
 			change_of_policy_waits_for_a_keyframe_only_if_references_are_missing),
 		cmocka_unit_test(stream_without_keyframes_comes_back_after_a_while),
+		cmocka_unit_test(stream_that_has_no_more_keyframes_comes_back_for_good),
+		cmocka_unit_test(rate_ends_no_stream_without_keyframes),
 		cmocka_unit_test(rate_is_met_within_five_percent_and_damages_nothing),
 		cmocka_unit_test(rate_above_the_streams_drops_nothing),
 		cmocka_unit_test(rate_takes_droppable_frames_first),
