@@ -142,7 +142,7 @@ static __noinline void cast_make_head(struct ecs_cast *c)
 	cast_set16(head, ETH_HLEN + 10, ~cast_fold(sum));
 }
 
-/* A clock reference and nothing else: its counter does not count (2.4.3.3). */
+/* A clock reference, or a break, and nothing else: its counter does not count (2.4.3.3). */
 static __always_inline void cast_make_clock(struct ecs_ts_work *work, const __u8 *from, __u8 byte3)
 {
 	__builtin_memset(work->clock, 0xff, ECS_TS_LEN);
@@ -151,9 +151,10 @@ static __always_inline void cast_make_clock(struct ecs_ts_work *work, const __u8
 	work->clock[2] = from[2];
 	work->clock[3] = byte3;
 	work->clock[4] = ECS_TS_LEN - 5;
-	work->clock[5] = from[5] & 0x90; /* discontinuity, PCR */
+	work->clock[5] = from[5] & (ECS_TS_BREAK | ECS_TS_CLOCKED);
 	for (int i = 6; i < 12; i++)
-		work->clock[i] = from[i];
+		if (from[5] & ECS_TS_CLOCKED)
+			work->clock[i] = from[i];
 }
 
 static __always_inline void cast_make_null(struct ecs_ts_work *work)

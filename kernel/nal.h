@@ -92,7 +92,9 @@ static inline int ecs_nal_hevc(struct ecs_cast_video *video)
 		video->hint = 1;
 		return 0;
 	}
-	if (!ecs_nal_begins(window, 1) || (ecs_nal_at(window, 1) & 0x80) || type >= ECS_HEVC_VCL)
+	/* Only the base layer tells: the first 6 of the header's bits behind the type are 0. */
+	if (!ecs_nal_begins(window, 1) || (ecs_nal_at(window, 1) & 0x81) || type >= ECS_HEVC_VCL ||
+	    (ecs_nal_at(window, 0) & 0xf8))
 		return 0;
 	video->leading = type == ECS_HEVC_RASL_N || type == ECS_HEVC_RASL_R;
 	if (type >= ECS_HEVC_BLA_W_LP && type <= ECS_HEVC_RSV_IRAP_VCL23)

@@ -35,6 +35,8 @@ static __always_inline void thin_begin(struct ecs_thin *thin, struct ecs_cast_la
 	lane->drop = ecs_decide_frame(&thin->policy, thin->state, lane, &frame);
 	if (lane->drop)
 		thin->state->dropped[frame.type]++;
+	else if (thin->policy.kind == ECS_POLICY_KEY && frame.type != ECS_FRAME_KEY)
+		thin->state->sent[ECS_FRAME_UNKNOWN]++; /* for want of keyframes */
 	else
 		thin->state->sent[frame.type]++;
 }
@@ -87,6 +89,8 @@ static long thin_packet(__u32 i, void *ctx)
 			    !thin->work->made.joins)
 				thin->work->made.joins = i + 1;
 		}
+		if (packet->byte3 & 0xc0) /* scrambled: where its frame begins is not known */
+			lane->drop = 0;
 		if (lane->drop && (packet->flags & ECS_TS_PAYLOAD)) {
 			keep = packet->flags & ECS_TS_PCR ? ECS_TS_CLOCK : ECS_TS_OUT;
 			lane->cc += !(packet->flags & ECS_TS_REPEAT);

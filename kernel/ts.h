@@ -33,10 +33,20 @@ _Static_assert(ECS_CAST_CUT_MAX *ECS_TS_LEN + ECS_CAST_CUT_BYTES <= ECS_TS_ROOM,
 #define ECS_PID_PAT 0
 #define ECS_PID_NULL 0x1fff
 
+/* Bits of an adaptation field's first byte (2.4.3.4). */
+#define ECS_TS_BREAK 0x80
+#define ECS_TS_RANDOM 0x40
+#define ECS_TS_CLOCKED 0x10
+
+/* What is looked for in a video. */
+#define ECS_LOOK_TYPE 1
+#define ECS_LOOK_MORE 2
+#define ECS_LOOK_ALL 32 /* of the first frames, and then of every such one */
+
 /* Flags of struct ecs_ts_packet. */
 #define ECS_TS_START (1u << 0)	 /* a frame begins */
 #define ECS_TS_PAYLOAD (1u << 1) /* its counter counts */
-#define ECS_TS_PCR (1u << 2)
+#define ECS_TS_PCR (1u << 2)	 /* a clock, or a break in clock or counter, which stays */
 #define ECS_TS_REPEAT (1u << 3)	 /* sent twice in a row, with one counter (2.4.3.3) */
 #define ECS_TS_LEADING (1u << 4) /* the frame refers to before the last keyframe */
 
@@ -225,6 +235,28 @@ static __always_inline __u64 ecs_ts_be64(const struct ecs_ts *ts, __u32 i)
 	return word;
 }
 
+/* One more byte. Most PES packets hold one picture, or the two fields of one. If another one
+ * behind it is needed by more than the first, the first cannot decide about both. Return: 1 if no
+ * more is looked for. */
+static __always_inline int ts_look(struct ecs_cast_video *video, __u8 byte)
+{
+	__u8 frame = video->frame, leading = video->leading, anchor = video->anchor;
+
+	if (!ecs_nal_byte(video, byte))
+		return 0;
+	if (video->looking == ECS_LOOK_TYPE) {
+		video->looking = video->begun > ECS_LOOK_ALL && video->begun % ECS_LOOK_ALL
+					 ? 0
+					 : ECS_LOOK_MORE;
+	} else {
+		video->several |= video->frame < frame;
+		video->frame = frame;
+		video->leading = leading;
+		video->anchor = anchor;
+	}
+	return !video->looking;
+}
+
 /* Eight bytes of a packet, or what is left of it. Almost all of them hold no zero. */
 static long ts_search(__u32 i, void *ctx)
 {
@@ -241,10 +273,8 @@ static long ts_search(__u32 i, void *ctx)
 	for (__u32 k = 0; k < 8; k++) {
 		if (k >= left)
 			return 1;
-		if (ecs_nal_byte(video, next >> (56 - 8 * k))) {
-			video->looking = 0;
+		if (ts_look(video, next >> (56 - 8 * k)))
 			return 1;
-		}
 	}
 	return 0;
 }
@@ -278,30 +308,49 @@ static __always_inline __u32 ts_time(const struct ecs_ts *ts, __u32 start)
 
 static __always_inline void ts_begin(struct ecs_ts *ts, struct ecs_cast_video *video, int random)
 {
-	if (video->looking)
+	if (video->looking == ECS_LOOK_TYPE)
 		ts->state->frames[ECS_FRAME_UNKNOWN]++;
-	video->looking = 1;
+	video->looking = ECS_LOOK_TYPE;
 	video->hint = random;
 	video->leading = 0;
 	video->window = ~0ull;
 	video->frame = ECS_FRAME_UNKNOWN;
 	video->pending = ts->work->cursor.index + 1;
+	video->begun = video->begun < 255 ? video->begun + 1 : ECS_LOOK_ALL;
+	if (!video->several)
+		return;
+	ts->state->passed[ECS_CAST_PASS_SEVERAL]++;
+	ts->state->frames[ECS_FRAME_UNKNOWN]++;
+	video->looking = 0;
+	video->pending = 0;
+}
+
+/* A packet with payload may be a copy of the last one (2.4.3.3). Behind one that is missing,
+ * another frame may be under way. */
+static __always_inline void ts_count(struct ecs_ts_packet *packet, struct ecs_cast_video *video,
+				     __u32 adaptation)
+{
+	__u8 seen = 0x80 | (packet->flags & ECS_TS_START ? 0x40 : 0) | (packet->byte3 & 15);
+
+	if (video->last_cc == seen && !(adaptation & ECS_TS_BREAK)) {
+		packet->flags |= ECS_TS_REPEAT;
+		packet->flags &= ~ECS_TS_START;
+	} else if (video->looking == ECS_LOOK_MORE && ((seen - video->last_cc) & 15) != 1) {
+		video->looking = 0;
+	}
+	video->last_cc = seen;
 }
 
 static __noinline void ts_video(struct ecs_ts *ts, struct ecs_ts_packet *packet, __u32 start,
-				int random)
+				__u32 adaptation)
 {
 	struct ecs_cast_video *video;
+	__u8 looked;
 
 	video = &ts->state->video[ecs_bound(ts->work->cursor.video, ECS_CAST_VIDEOS)];
 	packet->video = ts->work->cursor.video + 1;
-	if (packet->flags & ECS_TS_PAYLOAD) {
-		__u8 cc = 0x80 | (packet->byte3 & 15);
-
-		if (video->last_cc == cc && !(packet->flags & ECS_TS_START))
-			packet->flags |= ECS_TS_REPEAT;
-		video->last_cc = cc;
-	}
+	if (packet->flags & ECS_TS_PAYLOAD)
+		ts_count(packet, video, adaptation);
 	if (packet->byte3 & 0xc0) { /* scrambled: nothing to see, nothing to thin */
 		ts->state->passed[ECS_CAST_PASS_SCRAMBLED]++;
 		packet->flags &= ~ECS_TS_START;
@@ -311,13 +360,14 @@ static __noinline void ts_video(struct ecs_ts *ts, struct ecs_ts_packet *packet,
 	if (packet->flags & ECS_TS_START) {
 		packet->frame = ECS_FRAME_UNKNOWN;
 		packet->time = ts_time(ts, start);
-		ts_begin(ts, video, random);
+		ts_begin(ts, video, adaptation & ECS_TS_RANDOM);
 	}
-	if (!video->looking || !(packet->flags & ECS_TS_PAYLOAD) || (packet->flags & ECS_TS_REPEAT))
+	looked = video->looking;
+	if (!looked || !(packet->flags & ECS_TS_PAYLOAD) || (packet->flags & ECS_TS_REPEAT))
 		return;
 	ts->work->cursor.from = ts->work->cursor.at + start;
 	bpf_loop((ECS_TS_LEN - start + 7) / 8, ts_search, ts, 0);
-	if (!video->looking)
+	if (looked == ECS_LOOK_TYPE && video->looking != ECS_LOOK_TYPE)
 		ts_found(ts, video);
 }
 
@@ -349,13 +399,13 @@ static long ts_packet(__u32 i, void *ctx)
 	}
 	if (start > ECS_TS_LEN)
 		start = ECS_TS_LEN;
-	if ((adaptation & 0x10) && start >= 12)
+	if (((adaptation & ECS_TS_CLOCKED) && start >= 12) || (adaptation & ECS_TS_BREAK))
 		packet->flags |= ECS_TS_PCR;
 	if ((ecs_ts_byte(ts, ts->work->cursor.at + 1) & 0x40) && (packet->flags & ECS_TS_PAYLOAD))
 		packet->flags |= ECS_TS_START;
 	if (packet->kind & ECS_PID_VIDEO) {
 		ts->work->cursor.video = packet->kind & (ECS_CAST_VIDEOS - 1);
-		ts_video(ts, packet, start, adaptation >> 6 & 1);
+		ts_video(ts, packet, start, adaptation);
 	} else if ((packet->flags & ECS_TS_PAYLOAD) && !(packet->byte3 & 0xc0) &&
 		   (pid == ECS_PID_PAT || (packet->kind & ECS_PID_PMT))) {
 		ecs_psi(ts, start,

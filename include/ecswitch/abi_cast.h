@@ -182,7 +182,7 @@ struct ecs_cast_lane {
 	__u32 target;	/* frames of this GOP that should go out */
 	__u32 carry;	/* of the division that gave it */
 	__u32 sent;	/* frames of this GOP that went out */
-	__u64 since_ns; /* the group's first frame */
+	__u64 since_ns; /* the last keyframe, or the group's first frame */
 };
 _Static_assert(sizeof(struct ecs_cast_lane) == 56, "map ABI");
 
@@ -218,6 +218,7 @@ enum ecs_cast_pass {
 	ECS_CAST_PASS_RTCP,
 	ECS_CAST_PASS_RTP, /* RTP packets of a kind that is not looked into; they alone are meant */
 	ECS_CAST_PASS_DAMAGED, /* a wrong checksum, which a datagram cut anew would hide */
+	ECS_CAST_PASS_SEVERAL, /* pictures in one PES packet; such packets alone are meant */
 	ECS_CAST_PASSES,
 };
 
@@ -228,13 +229,15 @@ struct ecs_cast_video {
 	__u8 codec;    /* enum ecs_codec, 0 = unused */
 	__u8 program;
 	__u8 frame;	/* enum ecs_frame_type of the frame under way */
-	__u8 looking;	/* its type is not known yet */
+	__u8 looking;	/* ECS_LOOK_*: its type is not known yet, or others behind it are sought */
 	__u8 hint;	/* what was seen of it belongs to keyframes */
-	__u8 last_cc;	/* 0x80 | counter of the last packet with payload */
+	__u8 last_cc;	/* 0x80, 0x40 if a frame began | counter of the last packet with payload */
 	__u8 sublayers; /* HEVC: 1 + the highest TemporalId, from the SPS; 0 = not known */
 	__u8 leading;	/* of the frame whose type was found: it refers to before its keyframe */
 	__u8 anchor;	/* the last frame that others refer to: 1 = a keyframe */
-	__u8 pad[3];
+	__u8 begun;	/* frames, from 255 on to 32: which of them are looked through */
+	__u8 several;	/* a PES packet held a picture that others need more than its first one */
+	__u8 pad;
 };
 _Static_assert(sizeof(struct ecs_cast_video) == 24 + 0, "map ABI");
 
@@ -304,7 +307,7 @@ struct ecs_cast_state {
 	__u8 pad2[3];
 	struct ecs_cast_section section[ECS_CAST_SECTIONS];
 };
-_Static_assert(sizeof(struct ecs_cast_state) == 600, "map ABI");
+_Static_assert(sizeof(struct ecs_cast_state) == 608, "map ABI");
 
 /* ecs_cast_carries: array, by id. Datagrams that are no whole number of TS packets are one stream
  * of bytes: whole packets that did not fit into the last copy, and at most one that is not whole.

@@ -84,7 +84,7 @@ static uint8_t *frame(int i, uint8_t cc, const uint8_t *es, size_t n)
 
 static int type_of(const uint8_t *es, size_t n)
 {
-	frame(0, 1, es, n);
+	frame(0, (state.video[0].last_cc + 1) & 15, es, n);
 	assert_int_equal(look(1), 0);
 	return work.packet[0].frame;
 }
@@ -131,6 +131,8 @@ static void hevc_keeps_what_a_higher_sublayer_may_need(void **unused)
 	assert_int_equal(TYPE_OF(0, 0, 1, 0x42, 0x01, 0x05, 0, 0, 1, 0x2a, 0x01), ECS_FRAME_KEY);
 	assert_int_equal(TYPE_OF(0, 0, 1, 0x00, 0x01), ECS_FRAME_REF);
 	assert_int_equal(TYPE_OF(0, 0, 1, 0x00, 0x03), ECS_FRAME_NONREF);
+	/* A slice of another layer says nothing. */
+	assert_int_equal(TYPE_OF(0, 0, 1, 0x00, 0x0b, 0, 0, 1, 0x02, 0x01), ECS_FRAME_REF);
 }
 
 static void mpeg2_is_classified_by_its_picture_header(void **unused)
@@ -187,6 +189,146 @@ static void clock_reference_of_a_dropped_packet_stays(void **unused)
 	assert_int_equal(work.keep[0], ECS_TS_OUT);
 	assert_int_equal(work.keep[1], ECS_TS_CLOCK);
 	assert_int_equal(work.byte3[1], 0x20);
+}
+
+/* The counter jumps there, and who gets the rest must know. */
+static void break_in_the_counter_stays_when_its_packet_is_dropped(void **unused)
+{
+	const struct ecs_policy policy = {.kind = ECS_POLICY_KEY};
+	uint8_t *p;
+
+	begin(0x1b);
+	frame(0, 1, ref, sizeof(ref));
+	p = packet(1, VIDEO_PID, 0, 9);
+	p[3] = 0x39;
+	p[4] = 1;
+	p[5] = 0x80;
+	frame(2, 10, idr, sizeof(idr));
+	assert_int_equal(look(3), 0);
+	thin_as(&policy, 3);
+	assert_int_equal(work.keep[1], ECS_TS_CLOCK);
+	assert_int_equal(work.byte3[1], 0x27);
+	assert_int_equal(work.byte3[2], 0x18);
+}
+
+/* ISO/IEC 13818-1 2.4.3.3: a packet may be sent twice, that with which a frame begins too. */
+static void copy_of_a_frames_first_packet_begins_no_frame(void **unused)
+{
+	const struct ecs_policy policy = {.kind = ECS_POLICY_REF};
+
+	begin(0x1b);
+	frame(0, 1, ref, sizeof(ref));
+	frame(1, 1, ref, sizeof(ref));
+	frame(2, 2, nonref, sizeof(nonref));
+	frame(3, 2, nonref, sizeof(nonref));
+	frame(4, 3, ref, sizeof(ref));
+	assert_int_equal(look(5), 0);
+	thin_as(&policy, 5);
+	assert_int_equal(group.sent[ECS_FRAME_REF], 2);
+	assert_int_equal(group.dropped[ECS_FRAME_NONREF], 1);
+	assert_int_equal(work.keep[1], ECS_TS_WHOLE);
+	assert_int_equal(work.keep[2] + work.keep[3], ECS_TS_OUT);
+	assert_int_equal(work.byte3[1], 0x11);
+	assert_int_equal(work.byte3[4], 0x12);
+}
+
+/* What cannot be looked into is no part of the frame that was dropped before it. */
+static void scrambled_video_is_kept_behind_a_dropped_frame(void **unused)
+{
+	const struct ecs_policy policy = {.kind = ECS_POLICY_KEY};
+
+	begin(0x1b);
+	frame(0, 1, ref, sizeof(ref));
+	packet(1, VIDEO_PID, 0, 2);
+	frame(2, 3, ref, sizeof(ref))[3] |= 0x80;
+	packet(3, VIDEO_PID, 0, 4)[3] |= 0xc0;
+	frame(4, 5, ref, sizeof(ref));
+	assert_int_equal(look(5), 0);
+	thin_as(&policy, 5);
+	assert_int_equal(work.keep[1], ECS_TS_OUT);
+	assert_int_equal(work.keep[2], ECS_TS_WHOLE);
+	assert_int_equal(work.keep[3], ECS_TS_WHOLE);
+	assert_int_equal(work.keep[4], ECS_TS_OUT);
+	assert_int_equal(state.passed[ECS_CAST_PASS_SCRAMBLED], 2);
+}
+
+/* Who has a keyframe policy and a stream that has none. */
+static void stream_without_keyframes_passes_key_and_is_counted(void **unused)
+{
+	const struct ecs_policy policy = {.kind = ECS_POLICY_KEY};
+
+	begin(0x1b);
+	work.frame.now_ns = 1;
+	for (int i = 0; i < 4; i++, work.frame.now_ns += 4000000000ull) {
+		frame(0, i, ref, sizeof(ref));
+		assert_int_equal(look(1), 0);
+		thin_as(&policy, 1);
+	}
+	assert_int_equal(work.keep[0], ECS_TS_WHOLE);
+	assert_int_equal(group.dropped[ECS_FRAME_REF], 3);
+	assert_int_equal(group.sent[ECS_FRAME_UNKNOWN], 1);
+}
+
+/* One PES packet of pictures whose types are given by their start codes. Return: whether its video
+ * is taken for one of several pictures a PES packet. */
+static int several(uint8_t stream_type, const char *bytes, size_t n)
+{
+	begin(stream_type);
+	frame(0, 1, (const uint8_t *)bytes, n);
+	assert_int_equal(look(1), 0);
+	return state.video[0].several;
+}
+
+#define SEVERAL(type, bytes) several(type, bytes, sizeof(bytes) - 1)
+
+static void pictures_behind_the_first_that_are_needed_more_are_seen(void **unused)
+{
+	assert_true(SEVERAL(0x1b, "\0\0\1\x01 abc \0\0\1\x09\xf0\0\0\1\x41"));
+	assert_true(SEVERAL(0x1b, "\0\0\1\x41 abc \0\0\1\x41 abc \0\0\1\x65"));
+	assert_true(SEVERAL(0x24, "\0\0\1\x02\1 abc \0\0\1\x26\1"));
+	assert_true(SEVERAL(0x02, "\0\0\1\0\0\x18 abc \0\0\1\0\0\x10"));
+	/* Slices, fields, and pictures that the first one's fate does no harm. */
+	assert_false(SEVERAL(0x1b, "\0\0\1\x65 abc \0\0\1\x65 abc \0\0\1\x41"));
+	assert_false(SEVERAL(0x1b, "\0\0\1\x01 abc \0\0\1\x01"));
+	assert_false(SEVERAL(0x1b, "\0\0\1\x01 abc \0\0\1\x67\0\0\1\x68"));
+	assert_false(SEVERAL(0x02, "\0\0\1\0\0\x08 abc \0\0\1\0\0\x10"));
+	assert_false(SEVERAL(0x02, "\0\0\1\0\0\x18 abc \0\0\1\0\0\x18"));
+	assert_int_equal(state.video[0].frame, ECS_FRAME_NONREF);
+}
+
+/* Across packets, and of later frames at least some are looked through. */
+static void video_of_several_pictures_a_pes_packet_passes_and_is_counted(void **unused)
+{
+	const struct ecs_policy policy = {.kind = ECS_POLICY_REF};
+	int cc = 0, kept = 0;
+
+	begin(0x1b);
+	for (int i = 0; i < 200; i++) {
+		frame(0, cc++ & 15, nonref, sizeof(nonref));
+		memcpy(packet(1, VIDEO_PID, 0, cc++ & 15) + 100, ref, sizeof(ref));
+		assert_int_equal(look(2), 0);
+		thin_as(&policy, 2);
+		kept += work.keep[0] == ECS_TS_WHOLE;
+		if (i == 0)
+			assert_true(state.video[0].several);
+		if (i == 100) { /* as if the first ones had held one picture each */
+			state.video[0].several = 0;
+			assert_true(state.video[0].begun > 2 * ECS_LOOK_ALL);
+		}
+	}
+	assert_in_range(kept, 199 - 2 * ECS_LOOK_ALL, 198);
+	assert_int_equal(state.passed[ECS_CAST_PASS_SEVERAL], kept);
+	assert_int_equal(group.sent[ECS_FRAME_UNKNOWN], kept);
+}
+
+/* A lost packet may have been the beginning of the next frame. */
+static void frame_behind_a_loss_is_none_of_the_same_pes_packet(void **unused)
+{
+	begin(0x1b);
+	frame(0, 1, nonref, sizeof(nonref));
+	memcpy(packet(1, VIDEO_PID, 0, 3) + 100, ref, sizeof(ref));
+	assert_int_equal(look(2), 0);
+	assert_false(state.video[0].several);
 }
 
 static void nothing_follows_a_dropped_reference_before_a_keyframe(void **unused)
@@ -284,6 +426,7 @@ static void search_by_words_finds_what_bytes_would(void **unused)
 			memcpy(&work.data[random() % (ECS_TS_LEN - 4)], "\0\0\1", 3);
 		*video = (struct ecs_cast_video){.codec = 1 + i % 3,
 						 .looking = 1,
+						 .begun = 1 + ECS_LOOK_ALL,
 						 .window = i % 7 ? ~0ull : 0x0000010600000001};
 		slow = *video;
 		for (uint32_t k = start; k < ECS_TS_LEN && slow.looking; k++)
@@ -408,6 +551,13 @@ int main(void)
 		cmocka_unit_test(mpeg2_is_classified_by_its_picture_header),
 		cmocka_unit_test(counters_are_input_less_dropped),
 		cmocka_unit_test(clock_reference_of_a_dropped_packet_stays),
+		cmocka_unit_test(break_in_the_counter_stays_when_its_packet_is_dropped),
+		cmocka_unit_test(copy_of_a_frames_first_packet_begins_no_frame),
+		cmocka_unit_test(scrambled_video_is_kept_behind_a_dropped_frame),
+		cmocka_unit_test(stream_without_keyframes_passes_key_and_is_counted),
+		cmocka_unit_test(pictures_behind_the_first_that_are_needed_more_are_seen),
+		cmocka_unit_test(video_of_several_pictures_a_pes_packet_passes_and_is_counted),
+		cmocka_unit_test(frame_behind_a_loss_is_none_of_the_same_pes_packet),
 		cmocka_unit_test(nothing_follows_a_dropped_reference_before_a_keyframe),
 		cmocka_unit_test(who_waits_gets_no_video_before_the_keyframe),
 		cmocka_unit_test(thinning_spreads_evenly),
