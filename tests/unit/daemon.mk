@@ -36,6 +36,11 @@ tests_unit_test_cast_SOURCES = tests/unit/test_cast.c tests/unit/ts_stream.h tes
 tests_unit_test_cast_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS) $(JANSSON_CFLAGS)
 tests_unit_test_cast_LDADD = userspace/lib/libecs.a $(CMOCKA_LIBS) $(JANSSON_LIBS)
 
+unit_tests += tests/unit/test_policy
+tests_unit_test_policy_SOURCES = tests/unit/test_policy.c tests/unit/unit.h
+tests_unit_test_policy_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS) $(JANSSON_CFLAGS)
+tests_unit_test_policy_LDADD = userspace/lib/libecs.a $(CMOCKA_LIBS) $(JANSSON_LIBS)
+
 unit_tests += tests/unit/test_decide
 tests_unit_test_decide_SOURCES = tests/unit/test_decide.c tests/unit/unit.h
 tests_unit_test_decide_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS) $(JANSSON_CFLAGS)
