@@ -5,6 +5,7 @@ unit_tests += \
 	tests/unit/test_client \
 	tests/unit/test_commands \
 	tests/unit/test_config \
+	tests/unit/test_config_cast \
 	tests/unit/test_config_nat \
 	tests/unit/test_config_whole \
 	tests/unit/test_log \
@@ -33,6 +34,11 @@ tests_unit_test_commands_LDADD = $(cli_test_libs)
 tests_unit_test_config_SOURCES = tests/unit/test_config.c tests/unit/config_unit.h tests/unit/unit.h
 tests_unit_test_config_CFLAGS = $(cli_test_cflags)
 tests_unit_test_config_LDADD = $(cli_test_libs)
+
+tests_unit_test_config_cast_SOURCES = tests/unit/test_config_cast.c tests/unit/config_unit.h \
+	tests/unit/unit.h
+tests_unit_test_config_cast_CFLAGS = $(cli_test_cflags)
+tests_unit_test_config_cast_LDADD = $(cli_test_libs)
 
 tests_unit_test_config_nat_SOURCES = tests/unit/test_config_nat.c tests/unit/config_unit.h \
 	tests/unit/unit.h

@@ -247,6 +247,16 @@ static const struct {
 	{"fdb add 02:00:00:00:00 tap0", "\"02:00:00:00:00\"", "a MAC address"},
 	{"fdb flush tap0", "\"tap0\"", "usage: fdb flush"},
 	{"show --if-needed", "\"--if-needed\"", "usage: show"},
+	{"cast to tv v0 policy thin 101%", "\"thin 101%\"", "thin N%"},
+	{"cast to tv v0 policy drop ref 10%", "\"drop ref 10%\"", "drop ref|key N% force"},
+	{"cast to tv v0 policy fps 29.97", "\"fps 29.97\"", "fps 1-240"},
+	{"cast to tv v0 policy gop 0", "\"gop 0\"", "gop 1-1000|half"},
+	{"cast to tv v0 policy rate 0", "\"rate 0\"", "[join now]"},
+	{"cast to tv v0 to nobody", "\"nobody\"", "10.77.0.10:80 or [fd00::10]:80"},
+	{"cast add tv from v0 dst 239.1.1.300 port 5000", "\"239.1.1.300\"", "an IP address"},
+	{"cast add tv from v0 dst 239.1.1.1 port 0", "\"0\"", "from 1 to 65535"},
+	{"cast add tv from v0 dst 239.1.1.1", "port is missing", "from 1 to 65535"},
+	{"cast add tv from v0 dst 239.1.1.1 port 5 codec vp9", "\"vp9\"", "auto|h264|hevc|ts"},
 	{"apply", "FILE is missing", "a file name"},
 };
 

@@ -262,6 +262,29 @@ static void host_is_the_gateway_or_else_the_uplink(void **state)
 	assert_int_equal(get(w, ECS_HOST_NAME)->record.mac[5], 3);
 }
 
+/* Its MAC goes with an address of IPv6, too; that of a group makes its own. */
+static void copies_of_ipv6_are_sent_to_other_addresses(void **state)
+{
+	static const uint8_t to[16] = {0xfd, [15] = 1}, group[16] = {0xff, 5, [15] = 9};
+	static const uint8_t mac[6] = {0x33, 0x33, 0, 0, 0, 9};
+	struct world *w = *state;
+
+	begin(w);
+	configure(w, "cast del tv\ncast add tv from src dst ff05::1 port 5000\n");
+	appear_many(w, 9, 1);
+	appear(w, 3, "eth0", "");
+	configure(w, "network set lan uplink eth0\n");
+	configure(w, "cast to tv host to [fd00::1]:6000\ncast to tv v9 to ff05::9\n");
+	turn(w);
+	assert_int_equal(get(w, ECS_HOST_NAME)->record.flags,
+			 ECS_RECEIVER_HOST | ECS_RECEIVER_REWRITES);
+	assert_memory_equal(get(w, ECS_HOST_NAME)->record.addr, to, sizeof(to));
+	assert_int_equal(get(w, ECS_HOST_NAME)->record.mac[5], 3);
+	assert_int_equal(get(w, "v9")->record.flags, ECS_RECEIVER_ADDR | ECS_RECEIVER_MAC);
+	assert_memory_equal(get(w, "v9")->record.addr, group, sizeof(group));
+	assert_memory_equal(get(w, "v9")->record.mac, mac, sizeof(mac));
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, world_new, world_free)
 
 int main(void)
@@ -277,6 +300,7 @@ int main(void)
 		TEST(network_is_all_its_ports_but_the_source_and_those_named),
 		TEST(network_gets_the_room_that_is_left),
 		TEST(host_is_the_gateway_or_else_the_uplink),
+		TEST(copies_of_ipv6_are_sent_to_other_addresses),
 	};
 
 	return cmocka_run_group_tests_name("plan_cast", tests, NULL, NULL);

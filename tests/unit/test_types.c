@@ -120,6 +120,39 @@ static void cleaned_text_is_one_line_of_utf8(void **state)
 	assert_string_equal(ecs_text_clean(broken), "? ? ??? ?? ? ??");
 }
 
+static void endpoints_of_either_family_have_a_port_or_none(void **state)
+{
+	static const char *const same[] = {"10.0.0.7", "10.0.0.7:80", "fd00::7", "[fd00::7]:80"};
+	static const char *const wrong[] = {"",
+					    "10.0.0",
+					    "10.0.0.7:",
+					    "10.0.0.7:0",
+					    "10.0.0.7:65536",
+					    "[10.0.0.7]",
+					    "[10.0.0.7]:80",
+					    "[fd00::7",
+					    "[fd00::7]80",
+					    "[fd00::7]:",
+					    "fd00::7]:80",
+					    "[]",
+					    "[]:80",
+					    "nohost",
+					    "[fd00::7]:80 "};
+	struct ecs_endpoint endpoint = {.port = 1};
+	char text[ECS_TARGET_TEXT_MAX];
+
+	for (size_t i = 0; i < ECS_ARRAY_SIZE(wrong); i++)
+		if (ecs_endpoint_parse(wrong[i], &endpoint) != -EINVAL || endpoint.port != 1)
+			fail_msg("\"%s\" was taken", wrong[i]);
+	for (size_t i = 0; i < ECS_ARRAY_SIZE(same); i++) {
+		assert_int_equal(ecs_endpoint_parse(same[i], &endpoint), 0);
+		assert_string_equal(ecs_endpoint_format(&endpoint, text), same[i]);
+		assert_int_equal(endpoint.port, i & 1 ? 80 : 0);
+	}
+	assert_int_equal(ecs_endpoint_parse("[fd00::7]", &endpoint), 0);
+	assert_string_equal(ecs_endpoint_format(&endpoint, text), "fd00::7");
+}
+
 static void names_of_others_are_short_utf8_without_control_characters(void **state)
 {
 	char longest[ECS_TEXT_MAX + 1];
@@ -150,6 +183,7 @@ int main(void)
 		cmocka_unit_test(network_names_are_plain_and_short),
 		cmocka_unit_test(patterns_can_match_a_link),
 		cmocka_unit_test(cleaned_text_is_one_line_of_utf8),
+		cmocka_unit_test(endpoints_of_either_family_have_a_port_or_none),
 		cmocka_unit_test(names_of_others_are_short_utf8_without_control_characters),
 	};
 

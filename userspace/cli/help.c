@@ -44,7 +44,7 @@ void ecs_cli_synopsis(void)
 
 static void print_command(const struct ecs_command *command)
 {
-	char synopsis[ECS_SYNOPSIS_MAX], expects[128];
+	char synopsis[ECS_SYNOPSIS_MAX], expects[ECS_EXPECTS_MAX];
 
 	ecs_command_synopsis(command, synopsis, sizeof(synopsis));
 	printf("ecswitchctl %s\n    %s\n", synopsis, command->help);

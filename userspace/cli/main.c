@@ -276,6 +276,11 @@ static int take_option(struct ecs_cli *cli, int opt, char *const argv[], struct 
 	case ':':
 		return ecs_fail(err, -EINVAL, "option \"%s\" needs a value", argv[optind - 1]);
 	default:
+		/* Of letters behind one "-" the first one is in optopt, of "--word" nothing. */
+		if (optopt)
+			return ecs_fail(err, -EINVAL,
+					"unknown option \"-%c\"; ecswitchctl --help lists all",
+					optopt);
 		return ecs_fail(err, -EINVAL, "unknown option \"%s\"; ecswitchctl --help lists all",
 				argv[optind - 1]);
 	}

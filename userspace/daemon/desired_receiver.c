@@ -46,7 +46,7 @@ static void set_mac(struct ecs_receiver *record, const uint8_t mac[6])
 	memcpy(record->mac, mac, sizeof(record->mac));
 }
 
-static void set_target(struct ecs_receiver *record, const struct ecs_target *target)
+static void set_target(struct ecs_receiver *record, const struct ecs_endpoint *target)
 {
 	uint8_t port[2] = {target->port >> 8, target->port & 0xff};
 
@@ -87,8 +87,8 @@ static const struct ecs_state_port *find_host(const struct making *m, uint8_t ma
 static bool is_multicast(const struct making *m, const struct ecs_config_receiver *from)
 {
 	if (from->has_to)
-		return from->to.addr[0] >> 4 == 14;
-	return m->cast->key.family == 4 ? m->from->dst[0] >> 4 == 14 : m->from->dst[0] == 0xff;
+		return ecs_addr_multicast(from->to.family, from->to.addr);
+	return ecs_addr_multicast(m->from->family, m->from->dst);
 }
 
 /* A step of "auto", for as long as the receiver is there: after a restart the one that was in

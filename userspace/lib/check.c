@@ -35,7 +35,7 @@ static int check_key(const struct ecs_command *command, const char *key, json_t 
 		     struct ecs_err *err)
 {
 	const struct ecs_param *param = ecs_param_by_name(command, key);
-	char expects[128];
+	char expects[ECS_EXPECTS_MAX];
 
 	if (!strcmp(key, "if_needed"))
 		return check_switch(command, key, value, ECS_COMMAND_CONFIG, err);

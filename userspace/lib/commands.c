@@ -204,7 +204,7 @@
 	}
 #define K_TO_OPT                                                                                   \
 	{                                                                                          \
-		.name = "to", .type = ECS_TYPE_TARGET, .keyword = "to", .meta = "ADDR[:PORT]",     \
+		.name = "to", .type = ECS_TYPE_ENDPOINT, .keyword = "to", .meta = "ADDR[:PORT]",   \
 		.optional = true                                                                   \
 	}
 #define K_MAC_OPT                                                                                  \

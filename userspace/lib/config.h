@@ -77,7 +77,7 @@ struct ecs_config_receiver {
 	bool host;
 	struct ecs_policy policy;
 	bool has_to, has_mac;
-	struct ecs_target to;
+	struct ecs_endpoint to;
 	uint8_t mac[6];
 };
 

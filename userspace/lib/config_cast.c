@@ -67,6 +67,11 @@ static int check(const struct ecs_config *config, const struct ecs_config_cast *
 				"cast %s: say where the stream comes from: either from IF, or "
 				"network NAME",
 				cast->name);
+	if (!ecs_addr_on_wire(cast->family, cast->dst))
+		return ecs_fail(
+			err, -EINVAL,
+			"cast %s: no stream goes to this address; dst is that of its datagrams",
+			cast->name);
 	if (cast->network[0] && !ecs_config_network(config, cast->network))
 		return ecs_config_network_needed(config, cast->network, err);
 	if (ecs_config_cast(config, cast->name))

@@ -111,6 +111,26 @@ static int check_room(const struct ecs_config *config, const struct ecs_config_r
 	return 0;
 }
 
+static int check_target(const struct ecs_config_cast *cast, const struct ecs_config_receiver *new,
+			struct ecs_err *err)
+{
+	char to[ECS_TARGET_TEXT_MAX];
+
+	ecs_endpoint_format(&new->to, to);
+	if (cast->family != new->to.family)
+		return ecs_fail(err, -EINVAL,
+				"cast %s is %s, and its copies can only go to such an address, not "
+				"to %s",
+				new->cast, cast->family == AF_INET ? "IPv4" : "IPv6", to);
+	if (!ecs_addr_on_wire(new->to.family, new->to.addr))
+		return ecs_fail(err, -EINVAL, "to %s: nobody can be reached there", to);
+	/* A multicast address says which MAC goes with it, and the host's is known. */
+	if (!new->has_mac && !new->host)
+		return ecs_fail(err, -EINVAL,
+				"to %s needs the receiver's MAC address, too: mac MAC", to);
+	return 0;
+}
+
 static int check(const struct ecs_config *config, const struct ecs_config_receiver *new,
 		 struct ecs_err *err)
 {
@@ -123,16 +143,22 @@ static int check(const struct ecs_config *config, const struct ecs_config_receiv
 				new->ifname);
 	if (new->network[0] && !ecs_config_network(config, new->network))
 		return ecs_config_network_needed(config, new->network, err);
-	if (new->has_to && cast->family != AF_INET)
-		return ecs_fail(err, -EINVAL,
-				"cast %s is IPv6, and its copies cannot be sent to an IPv4 address",
-				new->cast);
-	/* A multicast address says which MAC goes with it (RFC 1112), and the host's is known. */
-	if (new->has_to && !new->has_mac && !new->host)
-		return ecs_fail(err, -EINVAL,
-				"to %u.%u.%u.%u needs the receiver's MAC address, too: mac MAC",
-				new->to.addr[0], new->to.addr[1], new->to.addr[2], new->to.addr[3]);
+	if (new->has_to && check_target(cast, new, err) < 0)
+		return -EINVAL;
 	return check_room(config, new, err);
+}
+
+/* RFC 1112 6.4, RFC 2464 7. */
+static void take_group_mac(struct ecs_config_receiver *receiver)
+{
+	const uint8_t *addr = receiver->to.addr;
+
+	if (receiver->to.family == AF_INET)
+		memcpy(receiver->mac, (uint8_t[6]){1, 0, 0x5e, addr[1] & 0x7f, addr[2], addr[3]},
+		       6);
+	else
+		memcpy(receiver->mac,
+		       (uint8_t[6]){0x33, 0x33, addr[12], addr[13], addr[14], addr[15]}, 6);
 }
 
 static void take_rest(struct ecs_config_receiver *receiver, const json_t *params)
@@ -142,15 +168,13 @@ static void take_rest(struct ecs_config_receiver *receiver, const json_t *params
 	if (*ecs_arg_text(params, "policy"))
 		ecs_policy_parse(ecs_arg_text(params, "policy"), &receiver->policy);
 	if (*to)
-		receiver->has_to = ecs_target_parse(to, &receiver->to) == 0;
+		receiver->has_to = ecs_endpoint_parse(to, &receiver->to) == 0;
 	if (*mac)
 		receiver->has_mac = ecs_mac_parse(mac, receiver->mac) == 0;
-	if (!receiver->has_to || receiver->has_mac || receiver->to.addr[0] >> 4 != 14)
+	if (!receiver->has_to || receiver->has_mac ||
+	    !ecs_addr_multicast(receiver->to.family, receiver->to.addr))
 		return;
-	memcpy(receiver->mac,
-	       (uint8_t[6]){1, 0, 0x5e, receiver->to.addr[1] & 0x7f, receiver->to.addr[2],
-			    receiver->to.addr[3]},
-	       6);
+	take_group_mac(receiver);
 	receiver->has_mac = true;
 }
 
@@ -158,6 +182,7 @@ static bool same(const struct ecs_config_receiver *a, const struct ecs_config_re
 {
 	return ecs_policy_same(&a->policy, &b->policy) && a->has_to == b->has_to &&
 	       a->has_mac == b->has_mac && a->to.port == b->to.port &&
+	       a->to.family == b->to.family &&
 	       !memcmp(a->to.addr, b->to.addr, sizeof(a->to.addr)) &&
 	       !memcmp(a->mac, b->mac, sizeof(a->mac));
 }
@@ -248,7 +273,7 @@ int ecs_config_receiver_dump(json_t *commands, const struct ecs_config_receiver 
 			  receiver->network[0] ? receiver->network : NULL, "host",
 			  receiver->host ? json_true() : NULL, "policy",
 			  ecs_policy_format(&receiver->policy, policy), "to",
-			  receiver->has_to ? ecs_target_format(&receiver->to, to) : NULL, "mac",
+			  receiver->has_to ? ecs_endpoint_format(&receiver->to, to) : NULL, "mac",
 			  receiver->has_mac ? ecs_mac_format(receiver->mac, mac) : NULL);
 
 	return json_array_append_new(

@@ -71,10 +71,14 @@ static char *type_expects(const struct ecs_param *param, char *buf, size_t size)
 	case ECS_TYPE_TARGET:
 		snprintf(buf, size, "an IPv4 address like 10.77.0.10 or 10.77.0.10:80");
 		break;
+	case ECS_TYPE_ENDPOINT:
+		snprintf(buf, size, "an address like 10.77.0.10, 10.77.0.10:80 or [fd00::10]:80");
+		break;
 	case ECS_TYPE_POLICY:
 		snprintf(buf, size,
-			 "all, key, ref, thin N%%, drop TYPE N%% [force], fps F, gop K, rate R "
-			 "or auto, then [audio drop] [nulls strip] [join now]");
+			 "all, key, ref, thin N%%, drop nonref N%%, drop ref|key N%% force, "
+			 "fps 1-240, gop 1-1000|half, rate R (as 2M) or auto, then [audio drop] "
+			 "[nulls strip] [join now]");
 		break;
 	case ECS_TYPE_NONE:
 		break;
@@ -130,6 +134,7 @@ static bool choice_valid(const char *choices, const char *text)
 static char *canonical(const struct ecs_param *param, const char *text, char buf[CANONICAL_MAX])
 {
 	struct ecs_prefix prefix;
+	struct ecs_endpoint endpoint;
 	struct ecs_target target;
 	struct ecs_policy policy;
 	struct ecs_ports ports;
@@ -152,6 +157,9 @@ static char *canonical(const struct ecs_param *param, const char *text, char buf
 		return ecs_ports_parse(text, &ports) ? NULL : ecs_ports_format(&ports, buf);
 	case ECS_TYPE_TARGET:
 		return ecs_target_parse(text, &target) ? NULL : ecs_target_format(&target, buf);
+	case ECS_TYPE_ENDPOINT:
+		return ecs_endpoint_parse(text, &endpoint) ? NULL
+							   : ecs_endpoint_format(&endpoint, buf);
 	case ECS_TYPE_POLICY:
 		return ecs_policy_parse(text, &policy) ? NULL : ecs_policy_format(&policy, buf);
 	default:
@@ -240,7 +248,7 @@ json_t *ecs_param_from_text(const struct ecs_param *param, const char *text)
 int ecs_command_complete(const struct ecs_command *command, const json_t *params,
 			 struct ecs_err *err)
 {
-	char expects[128], synopsis[ECS_SYNOPSIS_MAX];
+	char expects[ECS_EXPECTS_MAX], synopsis[ECS_SYNOPSIS_MAX];
 	bool some = !(command->flags & ECS_COMMAND_SET);
 
 	ecs_command_synopsis(command, synopsis, sizeof(synopsis));

@@ -9,6 +9,7 @@
 #include "commands.h"
 
 #define ECS_QUOTE_MAX 72
+#define ECS_EXPECTS_MAX 192
 
 /** ecs_quote - "word" in quotes, shortened and cleaned, for a message. Return: @buf. */
 char *ecs_quote(char buf[ECS_QUOTE_MAX], const char *word);

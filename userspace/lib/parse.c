@@ -128,7 +128,7 @@ static int fail_word(const struct ecs_command *command, const char *word, struct
 static int set_value(const struct ecs_command *command, const struct ecs_param *param,
 		     const char *word, json_t *params, struct ecs_err *err)
 {
-	char quoted[ECS_QUOTE_MAX], expects[128];
+	char quoted[ECS_QUOTE_MAX], expects[ECS_EXPECTS_MAX];
 	json_t *value = ecs_param_from_text(param, word);
 
 	if (!value)
@@ -162,7 +162,7 @@ static int take_policy(const struct ecs_command *command, const struct ecs_param
 static int take_keyword(const struct ecs_command *command, const struct ecs_param *param, int argc,
 			char *const argv[], json_t *params, struct ecs_err *err)
 {
-	char expects[128];
+	char expects[ECS_EXPECTS_MAX];
 	int rc;
 
 	if (json_object_get(params, param->name))

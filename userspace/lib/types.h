@@ -28,6 +28,13 @@ struct ecs_ports {
 	uint16_t low, high;
 };
 
+/* Where a cast's copy goes. */
+struct ecs_endpoint {
+	uint8_t family; /* AF_INET, AF_INET6 */
+	uint8_t addr[16];
+	uint16_t port; /* 0 = the same as the packet's; host order */
+};
+
 /* Where a forward goes. */
 struct ecs_target {
 	uint8_t addr[4];
@@ -46,6 +53,11 @@ int ecs_uint_parse(const char *text, uint64_t min, uint64_t max, uint64_t *out);
  * -EINVAL. */
 int ecs_addr_parse(const char *text, uint8_t *family, uint8_t addr[16]);
 
+/** ecs_addr_on_wire - may frames go to it: neither unspecified nor of the loopback. */
+bool ecs_addr_on_wire(uint8_t family, const uint8_t addr[16]);
+/** ecs_addr_multicast - is it the address of a group? */
+bool ecs_addr_multicast(uint8_t family, const uint8_t addr[16]);
+
 /** ecs_prefix_parse - "10.0.0.1/24", of @family alone. Return: 0; -EINVAL. */
 int ecs_prefix_parse(const char *text, uint8_t family, struct ecs_prefix *out);
 /** ecs_prefix_format - into @text. Return: @text. */
@@ -60,6 +72,12 @@ char *ecs_ports_format(const struct ecs_ports *ports, char text[ECS_PORTS_TEXT_M
 int ecs_target_parse(const char *text, struct ecs_target *out);
 /** ecs_target_format - into @text. Return: @text. */
 char *ecs_target_format(const struct ecs_target *target, char text[ECS_TARGET_TEXT_MAX]);
+
+/** ecs_endpoint_parse - "10.0.0.10", "10.0.0.10:80", "fd00::1" or "[fd00::1]:80". Return: 0;
+ * -EINVAL. */
+int ecs_endpoint_parse(const char *text, struct ecs_endpoint *out);
+/** ecs_endpoint_format - into @text. Return: @text. */
+char *ecs_endpoint_format(const struct ecs_endpoint *endpoint, char text[ECS_TARGET_TEXT_MAX]);
 
 /** ecs_ifname_valid - may be the name of a link (dev_valid_name() of the kernel). */
 bool ecs_ifname_valid(const char *text);

@@ -22,6 +22,20 @@ int ecs_addr_parse(const char *text, uint8_t *family, uint8_t addr[16])
 	return 0;
 }
 
+bool ecs_addr_on_wire(uint8_t family, const uint8_t addr[16])
+{
+	static const uint8_t zero[16], loopback6[16] = {[15] = 1};
+
+	if (family == AF_INET)
+		return addr[0] && addr[0] != 127;
+	return memcmp(addr, zero, sizeof(zero)) && memcmp(addr, loopback6, sizeof(loopback6));
+}
+
+bool ecs_addr_multicast(uint8_t family, const uint8_t addr[16])
+{
+	return family == AF_INET ? addr[0] >> 4 == 14 : addr[0] == 0xff;
+}
+
 int ecs_prefix_parse(const char *text, uint8_t family, struct ecs_prefix *out)
 {
 	struct ecs_prefix prefix = {};
@@ -88,6 +102,40 @@ char *ecs_ports_format(const struct ecs_ports *ports, char text[ECS_PORTS_TEXT_M
 		snprintf(text, ECS_PORTS_TEXT_MAX, "%u", ports->low);
 	else
 		snprintf(text, ECS_PORTS_TEXT_MAX, "%u-%u", ports->low, ports->high);
+	return text;
+}
+
+int ecs_endpoint_parse(const char *text, struct ecs_endpoint *out)
+{
+	bool bracket = *text == '[', v6 = bracket || strchr(text, ':') != strrchr(text, ':');
+	size_t len = bracket ? strcspn(++text, "]") : v6 ? strlen(text) : strcspn(text, ":");
+	const char *rest = text + len + (bracket && text[len]);
+	struct ecs_endpoint endpoint = {};
+	char addr[ECS_ADDR_TEXT_MAX];
+
+	if (len >= sizeof(addr) || (bracket && !text[len]))
+		return -EINVAL;
+	memcpy(addr, text, len);
+	addr[len] = '\0';
+	if (ecs_addr_parse(addr, &endpoint.family, endpoint.addr) < 0 ||
+	    (endpoint.family == AF_INET6) != v6)
+		return -EINVAL;
+	if (*rest && (*rest != ':' || port_parse(rest + 1, strlen(rest + 1), &endpoint.port) < 0))
+		return -EINVAL;
+	*out = endpoint;
+	return 0;
+}
+
+char *ecs_endpoint_format(const struct ecs_endpoint *endpoint, char text[ECS_TARGET_TEXT_MAX])
+{
+	bool bracket = endpoint->port && endpoint->family == AF_INET6;
+	char addr[ECS_ADDR_TEXT_MAX] = "", port[8] = "";
+
+	inet_ntop(endpoint->family, endpoint->addr, addr, sizeof(addr));
+	if (endpoint->port)
+		snprintf(port, sizeof(port), ":%u", endpoint->port);
+	snprintf(text, ECS_TARGET_TEXT_MAX, "%s%s%s%s", bracket ? "[" : "", addr,
+		 bracket ? "]" : "", port);
 	return text;
 }
 
