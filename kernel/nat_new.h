@@ -67,6 +67,12 @@ static __always_inline enum ecs_drop nat_refuse(const struct ecs_frame *pkt,
 	return reason;
 }
 
+/* A wrong number, until the daemon finds it, may be below zero. */
+static __always_inline int nat_reached(const struct ecs_nat_use *use, __u32 limit)
+{
+	return (__s32)use->flows >= (__s32)limit;
+}
+
 /* Of one port, so that none can take the table from the others; and of the table. */
 static __noinline enum ecs_drop nat_limits(const struct ecs_frame *pkt, const struct nat_pkt *np,
 					   const struct ecs_network *net)
@@ -78,12 +84,12 @@ static __noinline enum ecs_drop nat_limits(const struct ecs_frame *pkt, const st
 
 	if (!use || !total)
 		return ECS_DROP_NAT_TABLE_FULL;
-	if (limit && use->flows >= limit)
+	if (limit && nat_reached(use, limit))
 		return nat_refuse(pkt, np, ECS_DROP_NAT_LIMIT);
-	if (!total->limit || total->flows < total->limit - total->limit / 8)
+	if (!total->limit || !nat_reached(total, total->limit - total->limit / 8))
 		return ECS_DROP_NONE;
 	nat_tell(pkt, ECS_EVENT_NAT_FULL, 0, np->now);
-	return total->flows < total->limit ? ECS_DROP_NONE : ECS_DROP_NAT_TABLE_FULL;
+	return nat_reached(total, total->limit) ? ECS_DROP_NAT_TABLE_FULL : ECS_DROP_NONE;
 }
 
 static __always_inline struct bpf_sock *nat_find_socket(struct __sk_buff *skb, __u8 proto,

@@ -42,7 +42,7 @@ static __noinline void nat_count(const struct ecs_frame *pkt, __u32 slot, __u64 
 	__u32 whole = 0;
 	struct ecs_nat_use *use = bpf_map_lookup_elem(&ecs_nat_used, &whole);
 
-	if (use && !__sync_fetch_and_add(&use->flows, 1))
+	if (use && (__s32)__sync_fetch_and_add(&use->flows, 1) <= 0)
 		nat_tell(pkt, ECS_EVENT_NAT_FIRST, 0, now);
 	if (slot)
 		nat_use_add(slot, 1);

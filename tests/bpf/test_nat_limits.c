@@ -256,6 +256,23 @@ static void flood_of_one_vm_leaves_the_others_working(void **state)
 		TC_ACT_REDIRECT);
 }
 
+/* As after a daemon that was killed while it took flows away. */
+static void wrong_count_below_zero_stops_nobody(void **state)
+{
+	const uint32_t slots[] = {0, bt_slot(0)};
+	struct bt *bt = *state;
+	struct frame f;
+
+	set_limit(bt, 100, 0);
+	for (int i = 0; i < 2; i++) {
+		struct ecs_nat_use use = {.flows = (uint32_t)-3, .limit = i ? 0 : 1000};
+
+		bpf_map_update_elem(bpf_map__fd(bt->bpf->maps.ecs_nat_used), &slots[i], &use, 0);
+	}
+	expect_way_out(bt, from_vm(bt, &f, IPPROTO_UDP, NT_LAN, 8));
+	assert_int_equal(bt_drops_total(bt), 0);
+}
+
 static void outside_has_a_limit_of_its_own(void **state)
 {
 	struct bt *bt = *state;
@@ -429,6 +446,7 @@ int main(void)
 		NT_TEST(answer_after_the_timeout_is_the_hosts),
 		NT_TEST(half_open_flow_does_not_live_like_an_established_one),
 		NT_TEST(flood_of_one_vm_leaves_the_others_working),
+		NT_TEST(wrong_count_below_zero_stops_nobody),
 		NT_TEST(outside_has_a_limit_of_its_own),
 		NT_TEST(full_table_refuses_and_tells),
 		NT_TEST(without_an_address_nothing_leaves),

@@ -255,6 +255,28 @@ test_idle_flows_end()
 	assert_eq "$(ctl --json status | jq .nat_flows)" 0 "flows in use"
 }
 
+port_flows() # LINK: those that count for it
+{
+	ctl metrics | awk -v port="$1" '$1 == "ecswitch_port_nat_flows{port=\"" port "\"}" { print $2 }'
+}
+
+# A daemon that is killed between a flow's end and its count leaves numbers that are wrong, here by 7.
+test_wrong_counts_are_found_and_corrected()
+{
+	local slot
+
+	nat_world
+	nat_vm a 11
+	must ping_from a $FAR
+	assert_eq "$(port_flows vetha)" 1 "flows of the VM"
+	for slot in 0 1 2 3 4; do
+		must bpftool map update pinned /sys/fs/bpf/ecswitch/main/ecs_nat_used \
+			key $slot 0 0 0 value 7 0 0 0 0 0 1 0 0 0 0 0 0 0 0 0
+	done
+	assert_soon 20 same port_flows vetha = 1
+	assert_eq "$(ctl --json status | jq .nat_flows)" 1 "flows in use"
+}
+
 test_limit_of_one_vm_spares_the_others()
 {
 	SWITCH_OPTIONS=(--nat-flows 1024)
@@ -429,8 +451,7 @@ test_flows_stay_with_a_vm_that_moves_to_another_port()
 	assert_soon 5 no_port vetha
 	echo two >&9
 	assert_soon 5 grep -q two "$WORK/out"
-	assert_eq "$(ctl metrics | awk '/^ecswitch_port_nat_flows.port="vetha2"/ { print $2 }')" 1 \
-		"flows that count for the new port"
+	assert_eq "$(port_flows vetha2)" 1 "flows that count for the new port"
 	exec 9>&-
 }
 

@@ -134,7 +134,23 @@ uint32_t ecs_datapath_nat_size(const struct ecs_datapath *dp);
 /** ecs_datapath_nat_used - flows that a slot's port opened, or all (0). */
 uint32_t ecs_datapath_nat_used(const struct ecs_datapath *dp, uint32_t slot);
 
-/* Forwards. Return: 0; -ENOENT; -errno. */
+/* The flows of each port, counted while they are visited, against what the counters say. */
+struct ecs_nat_census {
+	uint32_t before[ECS_PORTS_MAX]; /* the counters when it began */
+	uint32_t counted[ECS_PORTS_MAX];
+	int32_t off[ECS_PORTS_MAX]; /* by how much the last census found them wrong */
+};
+
+/** ecs_datapath_nat_census_begin, ..._add - before a walk; for each entry that it leaves. */
+void ecs_datapath_nat_census_begin(const struct ecs_datapath *dp, struct ecs_nat_census *census);
+void ecs_datapath_nat_census_add(struct ecs_nat_census *census, const struct ecs_nat_flow *flow);
+/**
+ * ecs_datapath_nat_census_end - correct the counters that stood still and were twice wrong alike
+ *
+ * Return: whether one was wrong for the first time, and the next census should not wait.
+ */
+bool ecs_datapath_nat_census_end(struct ecs_datapath *dp, struct ecs_nat_census *census);
+
 /** ecs_datapath_nat_addr - the IPv6 address of a number; all zero if it has gone. */
 void ecs_datapath_nat_addr(const struct ecs_datapath *dp, uint32_t number,
 			   struct ecs_nat_addr *out);
@@ -150,6 +166,7 @@ uint32_t ecs_datapath_nat_number(const struct ecs_datapath *dp, const struct ecs
  */
 int ecs_datapath_nat_forget(struct ecs_datapath *dp, uint32_t tick);
 
+/* Forwards. Return: 0; -ENOENT; -errno. */
 int ecs_datapath_nat_rule_set(struct ecs_datapath *dp, const struct ecs_nat_rule_key *key,
 			      const struct ecs_nat_rule *rule);
 int ecs_datapath_nat_rule_del(struct ecs_datapath *dp, const struct ecs_nat_rule_key *key);

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The flows and forwards of NAT as the daemon sees them: walks that may end flows, and the
- * counters of use, which both sides change by atomic adds.
+ * The flows and forwards of NAT as the daemon sees them: walks that may end flows.
  */
 #include "datapath_priv.h"
 
@@ -9,48 +8,12 @@
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #include <bpf/bpf.h>
 
 #include <ecswitch/cleanup.h>
 
 #define NAT_BATCH 1024
-
-static size_t used_bytes(void)
-{
-	return sizeof(struct ecs_nat_use) * ECS_PORTS_MAX;
-}
-
-static void count_flow(uint32_t counts[], const struct ecs_nat_flow *flow)
-{
-	counts[0]++;
-	if (flow->slot && flow->slot < ECS_PORTS_MAX)
-		counts[flow->slot]++;
-}
-
-static bool count_entry(const struct ecs_nat_key *key, const struct ecs_nat_flow *flow, void *ctx)
-{
-	(void)key;
-	if (flow->flags & ECS_NAT_ORIGIN)
-		count_flow(ctx, flow);
-	return false;
-}
-
-/* A daemon that was killed between a deletion and its count leaves a wrong number. */
-static int used_recount(struct ecs_datapath *dp)
-{
-	ECS_FREE uint32_t *counts = calloc(ECS_PORTS_MAX, sizeof(*counts));
-	struct ecs_nat_cursor cursor = {};
-	int r;
-
-	if (!counts)
-		return -ENOMEM;
-	r = ecs_datapath_nat_walk(dp, &cursor, UINT32_MAX, count_entry, counts);
-	for (int i = 0; r >= 0 && i < ECS_PORTS_MAX; i++)
-		__atomic_store_n(&dp->nat_used[i].flows, counts[i], __ATOMIC_RELAXED);
-	return r < 0 ? r : 0;
-}
 
 /* A flow is taken over whole or not at all. Return: whether there is room for more. */
 static bool flow_copy(struct ecs_datapath *dp, const struct ecs_nat_key *key, bool host,
@@ -92,45 +55,19 @@ static void flows_copy(struct ecs_datapath *dp, uint32_t since)
 
 int ecs_nat_open(struct ecs_datapath *dp, struct ecs_err *err)
 {
-	void *p = mmap(NULL, used_bytes(), PROT_READ | PROT_WRITE, MAP_SHARED, dp->nat_used_fd, 0);
+	int r = ecs_nat_use_open(dp, err);
 
-	if (p == MAP_FAILED)
-		return ecs_fail(err, -errno, "cannot map ecs_nat_used: %s", strerror(errno));
-	dp->nat_used = p;
+	if (r < 0)
+		return r;
 	if (dp->old_flows.fd >= 0)
 		flows_copy(dp, 0);
-	__atomic_store_n(&dp->nat_used[0].limit, dp->nat_size, __ATOMIC_RELAXED);
-	return used_recount(dp);
+	return ecs_nat_use_recount(dp);
 }
 
 int ecs_nat_settle(struct ecs_datapath *dp)
 {
 	flows_copy(dp, dp->taken_ns >> ECS_NAT_TICK_SHIFT);
-	return used_recount(dp);
-}
-
-void ecs_nat_close(struct ecs_datapath *dp)
-{
-	if (dp->nat_used)
-		munmap(dp->nat_used, used_bytes());
-}
-
-uint32_t ecs_datapath_nat_size(const struct ecs_datapath *dp)
-{
-	return dp->nat_size;
-}
-
-uint32_t ecs_datapath_nat_used(const struct ecs_datapath *dp, uint32_t slot)
-{
-	return slot < ECS_PORTS_MAX ? __atomic_load_n(&dp->nat_used[slot].flows, __ATOMIC_RELAXED)
-				    : 0;
-}
-
-static void use_sub(struct ecs_datapath *dp, const struct ecs_nat_flow *flow)
-{
-	__atomic_fetch_sub(&dp->nat_used[0].flows, 1, __ATOMIC_RELAXED);
-	if (flow->slot && flow->slot < ECS_PORTS_MAX)
-		__atomic_fetch_sub(&dp->nat_used[flow->slot].flows, 1, __ATOMIC_RELAXED);
+	return ecs_nat_use_recount(dp);
 }
 
 static bool del_entry(struct ecs_datapath *dp, const struct ecs_nat_key *key,
@@ -138,8 +75,10 @@ static bool del_entry(struct ecs_datapath *dp, const struct ecs_nat_key *key,
 {
 	if (bpf_map_delete_elem(dp->flows_fd, key) < 0)
 		return false;
-	if (origin)
-		use_sub(dp, flow);
+	if (origin) {
+		__atomic_fetch_sub(&dp->nat_used[0].flows, 1, __ATOMIC_RELAXED);
+		ecs_nat_use_add(dp, flow->slot, -1);
+	}
 	return true;
 }
 
@@ -187,10 +126,8 @@ int ecs_datapath_nat_move(struct ecs_datapath *dp, const struct ecs_nat_key *key
 	if (bpf_map_update_elem(dp->flows_fd, key, &both[0], BPF_EXIST) < 0 ||
 	    bpf_map_update_elem(dp->flows_fd, &other, &both[1], BPF_EXIST) < 0)
 		return -errno;
-	if (flow->slot && flow->slot < ECS_PORTS_MAX)
-		__atomic_fetch_sub(&dp->nat_used[flow->slot].flows, 1, __ATOMIC_RELAXED);
-	if (slot)
-		__atomic_fetch_add(&dp->nat_used[slot].flows, 1, __ATOMIC_RELAXED);
+	ecs_nat_use_add(dp, flow->slot, -1);
+	ecs_nat_use_add(dp, slot, 1);
 	return 0;
 }
 

@@ -108,5 +108,9 @@ void ecs_fdb_close(struct ecs_datapath *dp);
 int ecs_nat_open(struct ecs_datapath *dp, struct ecs_err *err);
 int ecs_nat_settle(struct ecs_datapath *dp);
 void ecs_nat_close(struct ecs_datapath *dp);
+/* Of ecs_nat_open() and ecs_nat_settle(): the counters of use. Slot 0 is not counted by add. */
+int ecs_nat_use_open(struct ecs_datapath *dp, struct ecs_err *err);
+int ecs_nat_use_recount(struct ecs_datapath *dp);
+void ecs_nat_use_add(struct ecs_datapath *dp, uint16_t slot, int flows);
 
 #endif

@@ -14,6 +14,7 @@
 
 #define SWEEP_S 5
 #define FORGET_S 10
+#define RECOUNT_US 100000  /* until a number that seems wrong is looked at again */
 #define STEP_ENTRIES 16384 /* of one turn of the loop, about 10 ms */
 #define NS_PER_S 1000000000ull
 #define PRESSURE_US                                                                                \
@@ -23,6 +24,8 @@ struct sweep {
 	struct ecs_datapath *dp;
 	uint64_t now_ns;
 };
+
+static struct ecs_nat_census census;
 
 /* A flow lives as long as one of its directions does. */
 static bool is_over(const struct ecs_nat_key *key, const struct ecs_nat_flow *flow, void *ctx)
@@ -34,6 +37,15 @@ static bool is_over(const struct ecs_nat_key *key, const struct ecs_nat_flow *fl
 		return false;
 	return !ecs_datapath_nat_other(sweep->dp, key, flow, &other) ||
 	       ecs_nat_idle(&other, sweep->now_ns);
+}
+
+/* What stays is counted on the way. */
+static bool sweep_entry(const struct ecs_nat_key *key, const struct ecs_nat_flow *flow, void *ctx)
+{
+	if (is_over(key, flow, ctx))
+		return true;
+	ecs_datapath_nat_census_add(&census, flow);
+	return false;
 }
 
 /* The table of IPv6 addresses; a flow that begins meanwhile has asked for its own just now. */
@@ -66,12 +78,18 @@ static int on_sweep(sd_event_source *source, uint64_t usec, void *ctx)
 {
 	struct ecs_daemon *d = ctx;
 	struct sweep sweep = {d->dp, ecs_clock_ns()};
-	int r = ecs_datapath_nat_walk(d->dp, &d->expiry_cursor, STEP_ENTRIES, is_over, &sweep);
+	bool doubtful = false;
+	int r;
 
 	(void)source, (void)usec;
+	if (!d->expiry_cursor.started)
+		ecs_datapath_nat_census_begin(d->dp, &census);
+	r = ecs_datapath_nat_walk(d->dp, &d->expiry_cursor, STEP_ENTRIES, sweep_entry, &sweep);
 	if (r < 0) {
 		ecs_debug("flows: %s", strerror(-r));
 		d->expiry_cursor = (struct ecs_nat_cursor){.done = true};
+	} else if (d->expiry_cursor.done) {
+		doubtful = ecs_datapath_nat_census_end(d->dp, &census);
 	}
 	if (d->expiry_cursor.done)
 		forget_addrs(d);
@@ -79,7 +97,9 @@ static int on_sweep(sd_event_source *source, uint64_t usec, void *ctx)
 		ecs_expiry_evict(d);
 	else if (!d->expiry_cursor.done)
 		arm(d, 0);
-	else if (ecs_datapath_nat_used(d->dp, 0) || d->addrs_left)
+	else if (doubtful)
+		arm(d, RECOUNT_US);
+	else if (census.counted[0] || ecs_datapath_nat_used(d->dp, 0) || d->addrs_left)
 		arm(d, SWEEP_S * 1000000ull);
 	return 0;
 }
