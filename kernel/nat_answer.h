@@ -12,6 +12,22 @@
 #define NAT_QUOTE_TCP sizeof(struct tcphdr)
 #define NAT_QUOTE 8
 
+#define NAT_ANSWERS_BURST 50 /* as net.ipv4.icmp_msgs_burst, and about a thousand a second */
+#define NAT_ANSWER_NS_SHIFT 20
+
+/* What may still be said about packets of a port; by CPU. */
+struct nat_answers {
+	__u32 since; /* in units of 2^20 ns */
+	__u32 left;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, ECS_PORTS_MAX);
+	__type(key, __u32);
+	__type(value, struct nat_answers);
+} ecs_nat_answers SEC(".maps");
+
 struct nat_answer_head {
 	struct iphdr ip;
 	struct nat_icmp icmp;
@@ -96,7 +112,8 @@ static __always_inline long nat_answer_write(struct __sk_buff *skb, struct ecs_f
 
 	__builtin_memcpy(macs, pkt->src.mac, 6);
 	__builtin_memcpy(macs + 6, pkt->dst.mac, 6);
-	err = bpf_skb_adjust_room(skb, head_len, BPF_ADJ_ROOM_MAC, 0);
+	/* The flag lets UDP segments in; change_tail takes them for one packet. */
+	err = bpf_skb_adjust_room(skb, head_len, BPF_ADJ_ROOM_MAC, BPF_F_ADJ_ROOM_FIXED_GSO);
 	err = err ?: bpf_skb_change_tail(skb, len, 0);
 	err = err ?: bpf_skb_store_bytes(skb, 0, macs, sizeof(macs), 0);
 	err = err ?: bpf_skb_store_bytes(skb, NAT_L3, head, head_len, 0);
@@ -116,12 +133,44 @@ static __always_inline int nat_answer_send(struct __sk_buff *skb, struct ecs_fra
 	return ECS_FORWARD;
 }
 
+/* RFC 1812 section 4.3.2.8. Path MTU discovery is never held back, as the kernel does not. */
+static __noinline int nat_may_answer(const struct nat_pkt *np, __u32 mtu)
+{
+	__u32 slot = np->slot, now = np->now >> NAT_ANSWER_NS_SHIFT, gained;
+	struct nat_answers *answers = bpf_map_lookup_elem(&ecs_nat_answers, &slot);
+
+	if (mtu || !answers)
+		return 1;
+	gained = now - answers->since;
+	answers->since = now;
+	if (gained > NAT_ANSWERS_BURST || answers->left + gained > NAT_ANSWERS_BURST)
+		answers->left = NAT_ANSWERS_BURST;
+	else
+		answers->left += gained;
+	if (!answers->left)
+		return 0;
+	answers->left--;
+	return 1;
+}
+
+/* Return: may the sender be told? Never about an ICMP error nor a later fragment, RFC 1122
+ * section 3.2.2 and RFC 4443 section 2.4 (e). */
+static __always_inline int nat_answer_begin(struct ecs_frame *pkt, const struct nat_pkt *np,
+					    __u32 mtu)
+{
+	pkt->reason = mtu ? ECS_DROP_NAT_MTU : ECS_DROP_NAT_TTL;
+	if (np->kind == NAT_ERROR || nat_later_fragment(np))
+		return 0;
+	if (nat_may_answer(np, mtu))
+		return 1;
+	pkt->reason = ECS_DROP_NAT_TTL_QUIET;
+	return 0;
+}
+
 /**
  * ecs_nat_answer - drop the packet and tell its sender
  * @from_be: the address that the sender knows us by
  * @mtu:     of the next link, in which the packet does not fit; 0 = its TTL ran out
- *
- * RFC 1122 section 3.2.2: never about an ICMP error, nor about a later fragment.
  */
 __noinline int ecs_nat_answer(struct __sk_buff *skb, struct ecs_frame *pkt,
 			      const struct nat_pkt *np, __be32 from_be, __u32 mtu)
@@ -130,8 +179,7 @@ __noinline int ecs_nat_answer(struct __sk_buff *skb, struct ecs_frame *pkt,
 
 	if (!pkt || !np)
 		return ECS_DROP;
-	pkt->reason = mtu ? ECS_DROP_NAT_MTU : ECS_DROP_NAT_TTL;
-	if (np->kind == NAT_ERROR || nat_later_fragment(np) || !from_be)
+	if (!nat_answer_begin(pkt, np, mtu) || !from_be)
 		return ECS_DROP;
 	nat_answer_fill(&head, np, mtu, nat_quote_sum(skb, np, nat_pseudo(np)));
 	nat_answer_seal(&head, from_be);

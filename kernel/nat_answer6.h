@@ -88,7 +88,7 @@ static __always_inline int nat_answer_from6(const struct ecs_frame *pkt,
 	return net != 0;
 }
 
-/** ecs_nat_answer6 - as ecs_nat_answer(). RFC 4443 section 2.4 (e). */
+/** ecs_nat_answer6 - as ecs_nat_answer(). */
 __noinline int ecs_nat_answer6(struct __sk_buff *skb, struct ecs_frame *pkt,
 			       const struct nat_pkt *np, __u32 mtu)
 {
@@ -98,8 +98,7 @@ __noinline int ecs_nat_answer6(struct __sk_buff *skb, struct ecs_frame *pkt,
 
 	if (!pkt || !np)
 		return ECS_DROP;
-	pkt->reason = mtu ? ECS_DROP_NAT_MTU : ECS_DROP_NAT_TTL;
-	if (np->kind == NAT_ERROR || nat_later_fragment(np))
+	if (!nat_answer_begin(pkt, np, mtu))
 		return ECS_DROP;
 	pseudo = nat_answer_read6(skb, np, &head, &sum);
 	if (!pseudo || !nat_answer_from6(pkt, &head))

@@ -27,7 +27,8 @@
 	X(NAT_TABLE_FULL, "the table of flows is full")                                            \
 	X(NAT_FRAGMENT, "fragment whose first fragment has not come before it")                    \
 	X(NAT_TTL, "TTL ran out; the sender was told")                                             \
-	X(NAT_MTU, "packet is larger than the next link's MTU; the sender was told")
+	X(NAT_MTU, "packet is larger than the next link's MTU; the sender was told")               \
+	X(NAT_TTL_QUIET, "TTL ran out, of more packets than their sender is told of")
 
 enum ecs_drop {
 	ECS_DROP_NONE = 0,

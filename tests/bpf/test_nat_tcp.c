@@ -10,6 +10,7 @@
 #include <linux/icmp.h>
 #include <netinet/ip.h>
 #include <netinet/tcp.h>
+#include <netinet/udp.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -316,6 +317,24 @@ static void packet_that_does_not_fit_is_answered_with_what_fits(void **state)
 	close(vm);
 }
 
+/* Two datagrams in one packet, each of which is too large. */
+static void segments_that_do_not_fit_are_answered_too(void **state)
+{
+	struct bt *bt = *state;
+	int vm = erring_socket(bt, 0, "10.77.0.10"), probe = IP_PMTUDISC_PROBE, size = 1400;
+	char text[2801];
+
+	memset(text, 'x', sizeof(text));
+	text[sizeof(text) - 1] = '\0';
+	set_uplink_mtu(bt, 1280);
+	setsockopt(vm, IPPROTO_IP, IP_MTU_DISCOVER, &probe, sizeof(probe));
+	assert_int_equal(setsockopt(vm, SOL_UDP, UDP_SEGMENT, &size, sizeof(size)), 0);
+	nt_send(vm, NT_LAN, 33434, text);
+	expect_error(vm, EMSGSIZE, ICMP_DEST_UNREACH, NT_GATEWAY, 1280);
+	set_uplink_mtu(bt, BT_MTU);
+	close(vm);
+}
+
 static void stream_finds_a_smaller_uplink(void **state)
 {
 	struct bt *bt = *state;
@@ -342,6 +361,7 @@ int main(void)
 		NT_TEST(answer_about_an_unfinished_checksum_is_right),
 		NT_TEST(ttl_that_ran_out_from_outside_is_answered_by_the_uplinks_address),
 		NT_TEST(packet_that_does_not_fit_is_answered_with_what_fits),
+		NT_TEST(segments_that_do_not_fit_are_answered_too),
 		NT_TEST(stream_finds_a_smaller_uplink),
 	};
 

@@ -51,8 +51,8 @@ map_ids() # NAME ID of each
 
 # Maps that have grown in the next ABI, and those that begin empty because nothing in them is worth
 # keeping. Who adds a map names it in pins_migrate.c, or here.
-NEW_MAPS="ecs_cast_work ecs_events ecs_fdb ecs_meta ecs_nat_flows ecs_nat_fragments ecs_nat_hops
-	ecs_nat_scratch ecs_networks ecs_ports ecs_ports_near ecs_receiver_counts ecs_recent ecs_streams"
+NEW_MAPS="ecs_cast_work ecs_events ecs_fdb ecs_meta ecs_nat_answers ecs_nat_flows ecs_nat_fragments
+	ecs_nat_hops ecs_nat_scratch ecs_networks ecs_ports ecs_ports_near ecs_receiver_counts ecs_recent ecs_streams"
 
 # What a new daemon must find: taken before the old one ends.
 remember()
