@@ -72,7 +72,7 @@ static __always_inline int nat_fast_for_us(const struct ecs_pkt *pkt)
 static __always_inline int nat_fast_steady(const struct ecs_pkt *pkt, __u8 proto,
 					   const struct ecs_nat_flow *flow)
 {
-	if (flow->flags & ECS_NAT_HOST)
+	if (flow->flags & (ECS_NAT_HOST | ECS_NAT_RESET))
 		return 0;
 	if (flow->state == ECS_NAT_NEW && (proto == IPPROTO_TCP || !(flow->flags & ECS_NAT_ORIGIN)))
 		return 0;

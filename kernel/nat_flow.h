@@ -100,6 +100,20 @@ static __always_inline void nat_teach(const struct ecs_frame *pkt, struct ecs_na
 	__builtin_memcpy(other->to_mac, pkt->src.mac, sizeof(other->to_mac));
 }
 
+#define NAT_TCP_PAST (ECS_NAT_FIN | ECS_NAT_ANSWERED | ECS_NAT_RESET)
+
+/* Who goes on after a reset did not send it: somebody else did in its name, and nobody believed
+ * it (RFC 5961 section 3). RFC 7857 section 2.2 asks us to tell such resets from true ones. */
+static __always_inline __u8 nat_tcp_not_reset(struct ecs_nat_flow *flow, struct ecs_nat_flow *other)
+{
+	__u8 both = flow->flags | other->flags;
+
+	flow->flags &= ~ECS_NAT_RESET;
+	if (both & ECS_NAT_FIN || other->flags & ECS_NAT_RESET)
+		return ECS_NAT_CLOSED;
+	return both & ECS_NAT_ANSWERED ? ECS_NAT_ESTABLISHED : ECS_NAT_NEW;
+}
+
 /* RFC 5382 REQ-5: established is what both sides have acknowledged; a port scan never gets
  * there. RFC 793 figure 6 for the rest. */
 static __always_inline __u8 nat_tcp_state(struct ecs_nat_flow *flow, struct ecs_nat_flow *other,
@@ -107,14 +121,18 @@ static __always_inline __u8 nat_tcp_state(struct ecs_nat_flow *flow, struct ecs_
 {
 	int origin = flow->flags & ECS_NAT_ORIGIN;
 
-	if (tcp & NAT_TCP_RST)
+	if (tcp & NAT_TCP_RST) {
+		flow->flags |= ECS_NAT_RESET;
 		return ECS_NAT_CLOSED;
+	}
 	if ((tcp & (NAT_TCP_SYN | NAT_TCP_ACK)) == NAT_TCP_SYN && origin &&
 	    flow->state >= ECS_NAT_CLOSING) {
-		flow->flags &= ~(ECS_NAT_FIN | ECS_NAT_ANSWERED);
-		other->flags &= ~(ECS_NAT_FIN | ECS_NAT_ANSWERED);
+		flow->flags &= ~NAT_TCP_PAST;
+		other->flags &= ~NAT_TCP_PAST;
 		return ECS_NAT_NEW;
 	}
+	if (flow->flags & ECS_NAT_RESET)
+		return nat_tcp_not_reset(flow, other);
 	if (tcp & NAT_TCP_FIN)
 		flow->flags |= ECS_NAT_FIN;
 	if (flow->flags & ECS_NAT_FIN)
@@ -158,6 +176,8 @@ static __always_inline int nat_steady(const struct ecs_frame *pkt, const struct 
 				      const struct ecs_nat_flow *flow)
 {
 	if (np->tcp_flags & (NAT_TCP_SYN | NAT_TCP_FIN | NAT_TCP_RST))
+		return 0;
+	if (flow->flags & ECS_NAT_RESET)
 		return 0;
 	if (flow->state == ECS_NAT_NEW &&
 	    (np->key.proto == IPPROTO_TCP || !(flow->flags & ECS_NAT_ORIGIN)))

@@ -283,6 +283,7 @@ enum ecs_nat_state {
 #define ECS_NAT_ANSWERED (1u << 5) /* TCP: an answer came; on the origin entry */
 #define ECS_NAT_IPV6 (1u << 6)	   /* both entries: ecs_nat_key.v6 */
 
+#define ECS_NAT_RESET (1u << 7)	   /* TCP: an RST went this way, and nothing since */
 /* Times of flows are in ticks of CLOCK_MONOTONIC_COARSE, 2^30 ns or 1.07 s, which the data path
  * gets without a division. A timeout of n seconds ends after n whole ticks. */
 #define ECS_NAT_TICK_SHIFT 30
