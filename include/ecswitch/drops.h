@@ -28,7 +28,8 @@
 	X(NAT_FRAGMENT, "fragment whose first fragment has not come before it")                    \
 	X(NAT_TTL, "TTL ran out; the sender was told")                                             \
 	X(NAT_MTU, "packet is larger than the next link's MTU; the sender was told")               \
-	X(NAT_TTL_QUIET, "TTL ran out, of more packets than their sender is told of")
+	X(NAT_TTL_QUIET, "TTL ran out, of more packets than their sender is told of")              \
+	X(NAT_FORGED, "source address that is the host's own, or nobody's")
 
 enum ecs_drop {
 	ECS_DROP_NONE = 0,

@@ -88,6 +88,73 @@ static __always_inline struct ecs_nat_rule *nat_rule(const struct nat_pkt *np)
 }
 
 /* From the outside the VM sees who it is. A VM is shown as the gateway, whose answers come back
+/* What no host has for its address, RFC 1122 section 3.2.1.3; @addr in host order. */
+static __always_inline int nat_is_nobodys(__u32 addr)
+{
+	return addr >> 24 == 0 || addr >> 24 == 127 || addr >> 28 >= 14;
+}
+
+/* Addresses that never leave the network, or are the gateway's. */
+static __always_inline int nat_stays(const struct ecs_network *net, __be32 dst_be)
+{
+	__u32 dst = bpf_ntohl(dst_be), len = net->gateway4_len;
+	__u32 mask = len && len <= 32 ? 0xffffffffu << (32 - len) : 0xffffffffu;
+
+	if (nat_is_nobodys(dst))
+		return 1;
+	return net->gateway4_be && !((dst ^ bpf_ntohl(net->gateway4_be)) & mask);
+}
+
+/* Not a source that a VM can have. */
+static __always_inline int nat_is_forged(const struct ecs_network *net, __be32 src_be)
+{
+	return nat_is_nobodys(bpf_ntohl(src_be)) || src_be == net->gateway4_be ||
+	       src_be == net->nat4_be;
+}
+
+static __always_inline int nat_same6(const struct ecs_nat_addr *a, const void *b, __u32 len)
+{
+	const __be32 *be = b;
+
+	for (int i = 0; i < 4; i++, len -= 32) {
+		if (len > 128) /* counted below 0 */
+			return 1;
+		if (bpf_ntohl(a->be[i] ^ be[i]) & (len >= 32 ? ~0u : ~(~0u >> len)))
+			return 0;
+	}
+	return 1;
+}
+
+/* As nat_is_nobodys(), and what is good on one link alone: RFC 4291 sections 2.5 and 2.7. */
+static __always_inline int nat_is_local6(const struct ecs_nat_addr *addr)
+{
+	return !addr->be[0] || (addr->be[0] & bpf_htonl(0xffc00000)) == bpf_htonl(0xfe800000) ||
+	       (addr->be[0] & bpf_htonl(0xff000000)) == bpf_htonl(0xff000000);
+}
+
+static __noinline int nat_is_forged6(struct __sk_buff *skb, const struct ecs_network *net)
+{
+	struct ecs_nat_addr addr;
+
+	if (bpf_skb_load_bytes(skb, NAT_L3 + offsetof(struct ipv6hdr, saddr), &addr, sizeof(addr)))
+		return 1;
+	return nat_same6(&addr, net->nat6, 128) || nat_same6(&addr, net->gateway6, 128);
+}
+
+/* As nat_stays(). A source that is good on its own link alone is the host's to answer. */
+static __noinline int nat_stays6(struct __sk_buff *skb, const struct ecs_network *net)
+{
+	struct ecs_nat_addr addr;
+
+	if (bpf_skb_load_bytes(skb, NAT_L3 + offsetof(struct ipv6hdr, saddr), &addr, sizeof(addr)))
+		return 1;
+	if (nat_is_local6(&addr))
+		return 1;
+	if (bpf_skb_load_bytes(skb, NAT_L3 + offsetof(struct ipv6hdr, daddr), &addr, sizeof(addr)))
+		return 1;
+	return nat_is_local6(&addr) || nat_same6(&addr, net->gateway6, net->gateway6_len);
+}
+
  * here: its address may exist in the other network too, or be a neighbour there. */
 static __noinline enum ecs_verdict nat_want_forward(const struct ecs_frame *pkt,
 						    const struct nat_pkt *np,
@@ -132,46 +199,16 @@ nat_want_out(const struct ecs_frame *pkt, const struct nat_run *np, struct nat_w
 	return ECS_FORWARD;
 }
 
-/* Addresses that never leave the network, or are the gateway's. */
-static __always_inline int nat_stays(const struct ecs_network *net, __be32 dst_be)
-{
-	__u32 dst = bpf_ntohl(dst_be), len = net->gateway4_len;
-	__u32 mask = len && len <= 32 ? 0xffffffffu << (32 - len) : 0xffffffffu;
-
-	if (dst >> 24 == 0 || dst >> 24 == 127 || dst >> 28 >= 14)
-		return 1;
-	return net->gateway4_be && !((dst ^ bpf_ntohl(net->gateway4_be)) & mask);
-}
-
-static __always_inline int nat_same6(const struct ecs_nat_addr *a, const void *b, __u32 len)
-{
-	const __be32 *be = b;
-
-	for (int i = 0; i < 4; i++, len -= 32) {
-		if (len > 128) /* counted below 0 */
-			return 1;
-		if (bpf_ntohl(a->be[i] ^ be[i]) & (len >= 32 ? ~0u : ~(~0u >> len)))
-			return 0;
-	}
-	return 1;
-}
-
-/* As the next one; and a source that must not leave its link, RFC 4291 section 2.5.6. */
-static __noinline int nat_stays6(struct __sk_buff *skb, const struct ecs_network *net)
+/* The uplink's own address, of which no more than the forwards is anybody's but the host's. */
+static __noinline int nat_is_own(struct __sk_buff *skb, const struct nat_run *np)
 {
 	struct ecs_nat_addr addr;
 
-	if (bpf_skb_load_bytes(skb, NAT_L3 + offsetof(struct ipv6hdr, saddr), &addr, sizeof(addr)))
-		return 1;
-	if (!addr.be[0] || (addr.be[0] & bpf_htonl(0xffc00000)) == bpf_htonl(0xfe800000))
-		return 1;
+	if (!np->net || !np->key.v6)
+		return np->net && np->dst_be == np->net->nat4_be;
 	if (bpf_skb_load_bytes(skb, NAT_L3 + offsetof(struct ipv6hdr, daddr), &addr, sizeof(addr)))
 		return 1;
-	if (!addr.be[0] || (addr.be[0] & bpf_htonl(0xffc00000)) == bpf_htonl(0xfe800000) ||
-	    (addr.be[0] & bpf_htonl(0xff000000)) == bpf_htonl(0xff000000))
-		return 1;
-	return nat_same6(&addr, net->nat6, 128) ||
-	       nat_same6(&addr, net->gateway6, net->gateway6_len);
+	return nat_same6(&addr, np->net->nat6, 128);
 }
 
 /* No flow, from a VM. The host's own addresses are known by its routes. Return: FORWARD, if the
@@ -185,9 +222,11 @@ static __noinline enum ecs_verdict nat_from_vm_new(struct __sk_buff *skb, struct
 	if (!np->net || (np->key.v6 ? nat_stays6(skb, np->net) : nat_stays(np->net, np->dst_be)))
 		return ECS_CONTINUE;
 	rule = nat_rule(nat_of(np));
+	if (np->key.v6 ? nat_is_forged6(skb, np->net) : nat_is_forged(np->net, np->src_be))
+		return nat_drop(pkt, ECS_DROP_NAT_FORGED);
 	if (rule && nat_opens(nat_of(np)))
 		return nat_want_forward(pkt, nat_of(np), rule, want);
-	if (!np->key.v6 && np->dst_be == np->net->nat4_be)
+	if (nat_is_own(skb, np))
 		return ECS_CONTINUE;
 	verdict = nat_route(skb, pkt, np);
 	if (verdict != ECS_FORWARD)
@@ -205,8 +244,25 @@ static __noinline enum ecs_verdict nat_from_vm_new(struct __sk_buff *skb, struct
 }
 
 /* The host comes first: what is odd, or belongs to no flow and no forward, is its own. */
-static __noinline enum ecs_verdict
-nat_from_uplink_new(struct ecs_frame *pkt, const struct nat_pkt *np, struct nat_want *want)
+/* No VM shall hear from the outside who cannot be there: its own neighbours, or the uplink. */
+static __noinline int nat_is_disguised(struct __sk_buff *skb, const struct nat_pkt *np,
+				       const struct ecs_nat_rule *rule)
+{
+	__u32 network = rule->network;
+	struct ecs_network *net = bpf_map_lookup_elem(&ecs_networks, &network);
+	struct ecs_nat_addr addr;
+
+	if (!net || !np->key.v6)
+		return !net || np->src_be == np->dst_be || nat_stays(net, np->src_be);
+	if (bpf_skb_load_bytes(skb, NAT_L3 + offsetof(struct ipv6hdr, saddr), &addr, sizeof(addr)))
+		return 1;
+	return nat_is_local6(&addr) || nat_same6(&addr, net->nat6, 128) ||
+	       nat_same6(&addr, net->gateway6, net->gateway6_len);
+}
+
+static __noinline enum ecs_verdict nat_from_uplink_new(struct __sk_buff *skb, struct ecs_frame *pkt,
+						       const struct nat_pkt *np,
+						       struct nat_want *want)
 {
 	struct ecs_nat_rule *rule;
 
@@ -214,7 +270,9 @@ nat_from_uplink_new(struct ecs_frame *pkt, const struct nat_pkt *np, struct nat_
 	    (np->tcp_flags & (NAT_TCP_SYN | NAT_TCP_ACK)) != NAT_TCP_SYN)
 		return ECS_CONTINUE;
 	rule = nat_rule(np);
-	return rule ? nat_want_forward(pkt, np, rule, want) : ECS_CONTINUE;
+	if (!rule || nat_is_disguised(skb, np, rule))
+		return ECS_CONTINUE;
+	return nat_want_forward(pkt, np, rule, want);
 }
 
 static __always_inline int nat_is_for_us(const struct ecs_frame *pkt, const struct nat_run *np)
@@ -250,7 +308,7 @@ static __noinline enum ecs_verdict nat_new(struct __sk_buff *skb, struct ecs_fra
 	enum ecs_drop reason;
 
 	verdict = pkt->hook == ECS_FROM_VM ? nat_from_vm_new(skb, pkt, np, &want)
-					   : nat_from_uplink_new(pkt, nat_of(np), &want);
+					   : nat_from_uplink_new(skb, pkt, nat_of(np), &want);
 	if (verdict != ECS_FORWARD)
 		return verdict;
 	reason = nat_may_open(pkt, nat_of(np), &want);
@@ -323,7 +381,7 @@ static __always_inline enum ecs_verdict ecs_nat(struct __sk_buff *skb, struct ec
 		ecs_learn(skb, pkt);
 	if (verdict || pkt->net)
 		return verdict;
-	pkt->in = 0; /* nothing of the switch's */
+	pkt->in = 0; /* nothing of the switch's, or not any more */
 	return ECS_PASS;
 }
 

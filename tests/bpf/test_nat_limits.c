@@ -1,109 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Where NAT ends: ports, limits, timeouts, and what it refuses and counts. */
-#include "nat_test.h"
+#include "nat_frame.h"
 
 #include <errno.h>
-#include <linux/if_ether.h>
 #include <linux/ip.h>
 #include <linux/udp.h>
 #include <time.h>
 #include <unistd.h>
-
-#include "kernel/ecswitch.skel.h"
-
-#define FRAME_MAX 128
-
-struct frame {
-	uint8_t data[FRAME_MAX];
-	uint32_t len;
-};
-
-static void put16(uint8_t *at, uint32_t value)
-{
-	at[0] = (uint8_t)(value >> 8);
-	at[1] = (uint8_t)value;
-}
-
-static void put32(uint8_t *at, uint32_t value_be)
-{
-	memcpy(at, &value_be, 4);
-}
-
-static void seal_ip(uint8_t *ip)
-{
-	uint32_t sum = 0;
-
-	put16(ip + 10, 0);
-	for (int i = 0; i < (ip[0] & 15) * 4; i += 2)
-		sum += (uint32_t)(ip[i] << 8 | ip[i + 1]);
-	sum = (sum & 0xffff) + (sum >> 16);
-	put16(ip + 10, ~((sum & 0xffff) + (sum >> 16)));
-}
-
-/* From a VM, or from the LAN, with @payload bytes of L4, all zero but the ports. */
-static struct frame *build(struct frame *f, const uint8_t *dst_mac, const uint8_t *src_mac,
-			   uint8_t proto, const char *src, const char *dst, uint32_t payload)
-{
-	uint8_t *ip = f->data + 14;
-
-	memset(f, 0, sizeof(*f));
-	memcpy(f->data, dst_mac, 6);
-	memcpy(f->data + 6, src_mac, 6);
-	put16(f->data + 12, ETH_P_IP);
-	ip[0] = 0x45;
-	put16(ip + 2, 20 + payload);
-	ip[8] = 64;
-	ip[9] = proto;
-	put32(ip + 12, inet_addr(src));
-	put32(ip + 16, inet_addr(dst));
-	seal_ip(ip);
-	put16(ip + 20, 5000);
-	put16(ip + 22, 7000);
-	if (proto == IPPROTO_UDP)
-		put16(ip + 24, payload);
-	if (proto == IPPROTO_TCP) {
-		ip[32] = 5 << 4;
-		ip[33] = 2; /* SYN */
-	}
-	f->len = 34 + payload;
-	return f;
-}
-
-static struct frame *from_vm(struct bt *bt, struct frame *f, uint8_t proto, const char *dst,
-			     uint32_t payload)
-{
-	return build(f, nt_gateway_mac(1), bt->end[0].far_mac, proto, "10.77.0.10", dst, payload);
-}
-
-static int run_vm(struct bt *bt, const struct frame *f)
-{
-	return bt_run(bt, bt->bpf->progs.ecs_from_vm, bt->end[0].ifindex, NULL, f->data, f->len);
-}
-
-static int run_uplink(struct bt *bt, const struct frame *f)
-{
-	return bt_run(bt, bt->bpf->progs.ecs_from_uplink, bt->end[BT_LAN].ifindex, NULL, f->data,
-		      f->len);
-}
-
-static void expect_drop(struct bt *bt, const struct frame *f, enum ecs_drop reason)
-{
-	uint64_t before = bt_drops(bt, bt_slot(0), reason);
-
-	assert_int_equal(run_vm(bt, f), TC_ACT_SHOT);
-	assert_int_equal(bt_drops(bt, bt_slot(0), reason), before + 1);
-}
-
-static void expect_way_out(struct bt *bt, const struct frame *f)
-{
-	assert_int_equal(run_vm(bt, f), TC_ACT_REDIRECT);
-}
-
-static void udp_port(struct frame *f, uint16_t sport, uint16_t dport)
-{
-	put16(f->data + 34, sport);
-	put16(f->data + 36, dport);
-}
 
 static void last_port_towards_one_remote_is_counted_as_no_port(void **state)
 {
@@ -175,14 +78,6 @@ static void port_of_a_closed_flow_is_free_when_no_other_is(void **state)
 	assert_int_equal(nt_flows(bt), 2);
 	udp_port(&f, 5002, 7000);
 	expect_drop(bt, &f, ECS_DROP_NAT_NO_PORT);
-}
-
-static struct frame *answer(struct bt *bt, struct frame *f, uint8_t proto, uint16_t port)
-{
-	build(f, bt->end[BT_LAN].mac, bt->end[BT_LAN].far_mac, proto, NT_LAN, NT_UPLINK,
-	      proto == IPPROTO_TCP ? 20 : 8);
-	udp_port(f, 7000, port);
-	return f;
 }
 
 static void answer_after_the_timeout_is_the_hosts(void **state)
@@ -378,65 +273,6 @@ static void fragment_without_its_first_is_refused(void **state)
 	assert_int_equal(run_uplink(bt, &f), TC_ACT_UNSPEC); /* the host's, for all we know */
 }
 
-/* Every length of every kind of packet, and every length that its headers may claim. */
-static void truncated(struct bt *bt, uint8_t proto, uint32_t payload, uint8_t icmp_type)
-{
-	struct frame f;
-
-	from_vm(bt, &f, proto, NT_LAN, payload);
-	if (proto == IPPROTO_ICMP)
-		f.data[34] = icmp_type;
-	if (icmp_type == 3)
-		memcpy(f.data + 42, f.data + 14, 20); /* a quote without what it quotes */
-	for (uint32_t len = 14; len < 34 + payload; len++) {
-		int r = bt_run(bt, bt->bpf->progs.ecs_from_vm, bt->end[0].ifindex, NULL, f.data,
-			       len);
-
-		assert_true(r == TC_ACT_SHOT || r < 0);
-		if (r == TC_ACT_SHOT && len < 34)
-			assert_true(bt_drops(bt, bt_slot(0), ECS_DROP_NAT_MALFORMED) > 0);
-	}
-	for (uint32_t ihl = 0; ihl < 16; ihl++) {
-		f.data[14] = (uint8_t)(0x40 | ihl);
-		for (uint32_t claim = 0; claim < 20 + payload + 4; claim++) {
-			put16(f.data + 16, claim);
-			run_vm(bt, &f);
-			run_uplink(bt, &f);
-		}
-	}
-}
-
-static void truncated_headers_are_malformed(void **state)
-{
-	struct bt *bt = *state;
-
-	truncated(bt, IPPROTO_UDP, 8, 0);
-	truncated(bt, IPPROTO_TCP, 20, 0);
-	truncated(bt, IPPROTO_ICMP, 8, 8);
-	truncated(bt, IPPROTO_ICMP, 36, 3);
-	assert_true(bt_drops(bt, bt_slot(0), ECS_DROP_NAT_MALFORMED) > 50);
-}
-
-static void headers_that_contradict_themselves_are_malformed(void **state)
-{
-	struct bt *bt = *state;
-	struct frame f;
-
-	from_vm(bt, &f, IPPROTO_UDP, NT_LAN, 8);
-	put16(f.data + 38, 7); /* UDP shorter than its header */
-	expect_drop(bt, &f, ECS_DROP_NAT_MALFORMED);
-	put16(f.data + 38, 9); /* and longer than the packet */
-	expect_drop(bt, &f, ECS_DROP_NAT_MALFORMED);
-	from_vm(bt, &f, IPPROTO_TCP, NT_LAN, 20);
-	f.data[46] = 6 << 4; /* options that are not there */
-	expect_drop(bt, &f, ECS_DROP_NAT_MALFORMED);
-	f.data[46] = 4 << 4;
-	expect_drop(bt, &f, ECS_DROP_NAT_MALFORMED);
-	from_vm(bt, &f, IPPROTO_UDP, NT_LAN, 8);
-	f.data[14] = 0x55;
-	expect_drop(bt, &f, ECS_DROP_NAT_MALFORMED);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -455,8 +291,6 @@ int main(void)
 		NT_TEST(protocol_without_ports_is_refused),
 		NT_TEST(what_belongs_to_no_flow_is_refused),
 		NT_TEST(fragment_without_its_first_is_refused),
-		NT_TEST(truncated_headers_are_malformed),
-		NT_TEST(headers_that_contradict_themselves_are_malformed),
 	};
 
 	return cmocka_run_group_tests(tests, nt_setup, nt_teardown);
