@@ -144,9 +144,10 @@ static __noinline int nat_port_is_forwards(const struct ecs_nat_key *back)
 		.addr_be = back->dst_be,
 		.port_be = back->dport_be,
 		.proto = back->proto,
+		.v6 = back->v6,
 	};
 
-	return !back->v6 && bpf_map_lookup_elem(&ecs_nat_rules, &key);
+	return bpf_map_lookup_elem(&ecs_nat_rules, &key) != 0;
 }
 
 /* A forward's port, or a socket's. */
@@ -154,9 +155,11 @@ static __always_inline int nat_port_is_taken(struct nat_probe *probe)
 {
 	if (probe->want->keep)
 		return 0;
+	if (nat_port_is_forwards(&probe->back))
+		return 1;
 	if (probe->back.v6)
 		return nat_port_is_hosts6(probe->skb, probe->scratch, &probe->back);
-	return nat_port_is_forwards(&probe->back) || nat_port_is_hosts(probe->skb, &probe->back);
+	return nat_port_is_hosts(probe->skb, &probe->back);
 }
 
 static __always_inline int nat_take(struct nat_probe *probe)

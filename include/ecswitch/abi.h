@@ -282,9 +282,9 @@ enum ecs_nat_state {
 #define ECS_NAT_FIN (1u << 4)	   /* TCP: a FIN went this way */
 #define ECS_NAT_ANSWERED (1u << 5) /* TCP: an answer came; on the origin entry */
 #define ECS_NAT_IPV6 (1u << 6)	   /* both entries: ecs_nat_key.v6 */
-
 #define ECS_NAT_RESET (1u << 7)	   /* TCP: an RST went this way, and nothing since */
 /* Times of flows are in ticks of CLOCK_MONOTONIC_COARSE, 2^30 ns or 1.07 s, which the data path
+
  * gets without a division. A timeout of n seconds ends after n whole ticks. */
 #define ECS_NAT_TICK_SHIFT 30
 
@@ -353,15 +353,15 @@ static inline enum ecs_nat_timer ecs_nat_timer(__u8 proto, __u8 state)
 
 /* ecs_nat_rules: hash. By address, not by link: a VM reaches a forward by the address too. */
 struct ecs_nat_rule_key {
-	__be32 addr_be; /* the network's nat4_be */
+	__be32 addr_be; /* the network's nat4_be, or the number of its nat6 */
 	__be16 port_be;
 	__u8 proto;
-	__u8 pad; /* 0; an IPv6 address would be a number */
+	__u8 v6;
 };
 _Static_assert(sizeof(struct ecs_nat_rule_key) == 8, "map ABI");
 
 struct ecs_nat_rule {
-	__be32 inside_be;
+	__be32 inside_be; /* or a number, too */
 	__be16 inside_port_be;
 	__u16 network;
 };

@@ -79,15 +79,15 @@ static __always_inline struct ecs_nat_rule *nat_rule(const struct nat_pkt *np)
 		.addr_be = np->dst_be,
 		.port_be = np->key.dport_be,
 		.proto = np->key.proto,
+		.v6 = np->key.v6,
 	};
 
 	if (np->kind != NAT_PLAIN || nat_later_fragment(np) || np->key.proto == IPPROTO_ICMP ||
-	    np->key.v6)
+	    !np->dst_be)
 		return 0;
 	return bpf_map_lookup_elem(&ecs_nat_rules, &key);
 }
 
-/* From the outside the VM sees who it is. A VM is shown as the gateway, whose answers come back
 /* What no host has for its address, RFC 1122 section 3.2.1.3; @addr in host order. */
 static __always_inline int nat_is_nobodys(__u32 addr)
 {
@@ -155,6 +155,7 @@ static __noinline int nat_stays6(struct __sk_buff *skb, const struct ecs_network
 	return nat_is_local6(&addr) || nat_same6(&addr, net->gateway6, net->gateway6_len);
 }
 
+/* From the outside the VM sees who it is. A VM is shown as the gateway, whose answers come back
  * here: its address may exist in the other network too, or be a neighbour there. */
 static __noinline enum ecs_verdict nat_want_forward(const struct ecs_frame *pkt,
 						    const struct nat_pkt *np,
@@ -173,10 +174,10 @@ static __noinline enum ecs_verdict nat_want_forward(const struct ecs_frame *pkt,
 	want->network = network;
 	want->port_low = bpf_ntohs(np->key.sport_be);
 	want->port_high = want->port_low;
-	want->flags = ECS_NAT_ORIGIN | ECS_NAT_FORWARD;
+	want->flags = ECS_NAT_ORIGIN | ECS_NAT_FORWARD | (np->key.v6 ? ECS_NAT_IPV6 : 0);
 	want->keep = 1;
 	if (pkt->hook == ECS_FROM_VM) {
-		want->src_be = net->gateway4_be ?: net->nat4_be;
+		want->src_be = net->gateway4_be ?: net->nat4_be; /* IPv6: as in nat_want_out() */
 		want->port_low = net->nat_port_low;
 		want->port_high = net->nat_port_high;
 		want->flags |= ECS_NAT_HAIRPIN;
@@ -221,9 +222,9 @@ static __noinline enum ecs_verdict nat_from_vm_new(struct __sk_buff *skb, struct
 
 	if (!np->net || (np->key.v6 ? nat_stays6(skb, np->net) : nat_stays(np->net, np->dst_be)))
 		return ECS_CONTINUE;
-	rule = nat_rule(nat_of(np));
 	if (np->key.v6 ? nat_is_forged6(skb, np->net) : nat_is_forged(np->net, np->src_be))
 		return nat_drop(pkt, ECS_DROP_NAT_FORGED);
+	rule = nat_rule(nat_of(np));
 	if (rule && nat_opens(nat_of(np)))
 		return nat_want_forward(pkt, nat_of(np), rule, want);
 	if (nat_is_own(skb, np))
@@ -243,7 +244,6 @@ static __noinline enum ecs_verdict nat_from_vm_new(struct __sk_buff *skb, struct
 	return nat_want_out(pkt, np, want);
 }
 
-/* The host comes first: what is odd, or belongs to no flow and no forward, is its own. */
 /* No VM shall hear from the outside who cannot be there: its own neighbours, or the uplink. */
 static __noinline int nat_is_disguised(struct __sk_buff *skb, const struct nat_pkt *np,
 				       const struct ecs_nat_rule *rule)
@@ -260,6 +260,7 @@ static __noinline int nat_is_disguised(struct __sk_buff *skb, const struct nat_p
 	       nat_same6(&addr, net->gateway6, net->gateway6_len);
 }
 
+/* The host comes first: what is odd, or belongs to no flow and no forward, is its own. */
 static __noinline enum ecs_verdict nat_from_uplink_new(struct __sk_buff *skb, struct ecs_frame *pkt,
 						       const struct nat_pkt *np,
 						       struct nat_want *want)
@@ -295,9 +296,15 @@ static __always_inline int nat_want_numbers(struct __sk_buff *skb, struct nat_ru
 	if (!net)
 		return 0;
 	nat_take_numbers(skb, nat_of(np));
-	want->src_be = nat_number_take((void *)net->nat6, np->tick);
-	want->dst_be = np->key.dst_be;
-	return want->src_be && want->dst_be && np->key.src_be;
+	if (want->keep)
+		want->src_be = np->key.src_be;
+	else
+		want->src_be = nat_number_take(want->flags & ECS_NAT_HAIRPIN ? (void *)net->gateway6
+									     : (void *)net->nat6,
+					       np->tick);
+	if (!(want->flags & ECS_NAT_FORWARD)) /* its rule has the number */
+		want->dst_be = np->key.dst_be;
+	return want->src_be && want->dst_be && np->key.src_be && np->key.dst_be;
 }
 
 static __noinline enum ecs_verdict nat_new(struct __sk_buff *skb, struct ecs_frame *pkt,

@@ -190,6 +190,93 @@ static void what_stays_in_the_network_is_the_hosts(void **state)
 	expect_host(bt, VM, "ff02::1");
 	expect_host(bt, "fe80::10", LAN);
 	expect_host(bt, "::", LAN);
+	expect_host(bt, "ff02::1", LAN);
+}
+
+static void add_number(struct bt *bt, const char *text, uint32_t number)
+{
+	struct ecs_nat_number known = {.number = number};
+	struct ecs_nat_addr addr;
+
+	inet_pton(AF_INET6, text, &addr);
+	bpf_map_update_elem(bpf_map__fd(bt->bpf->maps.ecs_nat_addrs), &number, &addr, 0);
+	bpf_map_update_elem(bpf_map__fd(bt->bpf->maps.ecs_nat_numbers), &addr, &known, 0);
+}
+
+/* UDP port 8080 of the uplink's address is port 80 of the VM. */
+static void make_forward(struct bt *bt)
+{
+	struct ecs_nat_rule_key key = {
+		.addr_be = 7, .port_be = htons(8080), .proto = IPPROTO_UDP, .v6 = 1};
+	struct ecs_nat_rule rule = {.inside_be = 8, .inside_port_be = htons(80), .network = 1};
+
+	add_number(bt, UPLINK, 7);
+	add_number(bt, VM, 8);
+	assert_int_equal(
+		bpf_map_update_elem(bpf_map__fd(bt->bpf->maps.ecs_nat_rules), &key, &rule, 0), 0);
+}
+
+static struct frame *from_lan(struct bt *bt, struct frame *f, const char *src)
+{
+	build(f, bt->end[BT_LAN].mac, bt->end[BT_LAN].far_mac, IPPROTO_UDP, src, UPLINK, 8);
+	put16(f->data + L4 + 2, 8080);
+	return f;
+}
+
+static void forward_shows_the_vm_who_asks(void **state)
+{
+	struct bt *bt = *state;
+	struct ecs_nat_flow flow;
+	struct ecs_nat_key key;
+	struct frame f;
+
+	make_forward(bt);
+	assert_int_equal(run_uplink(bt, from_lan(bt, &f, LAN)), TC_ACT_REDIRECT);
+	nt_origin(bt, &key, &flow);
+	assert_int_equal(flow.src_be, key.src_be);
+	assert_int_equal(flow.dst_be, 8);
+	assert_int_equal(ntohs(flow.dport_be), 80);
+	assert_int_equal(flow.flags, ECS_NAT_ORIGIN | ECS_NAT_FORWARD | ECS_NAT_IPV6);
+	from_vm(bt, &f, IPPROTO_UDP, LAN, 8);
+	put16(f.data + L4, 80);
+	put16(f.data + L4 + 2, 5000);
+	assert_int_equal(run_vm(bt, &f), TC_ACT_REDIRECT);
+	assert_int_equal(nt_flows(bt), 2);
+}
+
+static void forward_used_by_a_vm_shows_the_gateway(void **state)
+{
+	struct bt *bt = *state;
+	struct ecs_nat_number gateway;
+	struct ecs_nat_addr addr;
+	struct ecs_nat_flow flow;
+	struct ecs_nat_key key;
+	struct frame f;
+
+	make_forward(bt);
+	from_vm(bt, &f, IPPROTO_UDP, UPLINK, 8);
+	put16(f.data + L4 + 2, 8080);
+	assert_int_equal(run_vm(bt, &f), TC_ACT_REDIRECT);
+	nt_origin(bt, &key, &flow);
+	inet_pton(AF_INET6, GATEWAY, &addr);
+	assert_int_equal(
+		bpf_map_lookup_elem(bpf_map__fd(bt->bpf->maps.ecs_nat_numbers), &addr, &gateway),
+		0);
+	assert_int_equal(flow.src_be, gateway.number);
+	assert_true(flow.flags & ECS_NAT_HAIRPIN);
+	assert_in_range(ntohs(flow.sport_be), NT_LOW, NT_HIGH);
+}
+
+static void disguised_outsider_reaches_no_forward(void **state)
+{
+	static const char *const sources[] = {"fd77::99", UPLINK, "fe80::1", "::1", "ff02::1"};
+	struct bt *bt = *state;
+	struct frame f;
+
+	make_forward(bt);
+	for (size_t i = 0; i < sizeof(sources) / sizeof(sources[0]); i++)
+		assert_int_equal(run_uplink(bt, from_lan(bt, &f, sources[i])), TC_ACT_UNSPEC);
+	assert_int_equal(nt_flows(bt), 0);
 }
 
 static void expect_drop(struct bt *bt, const struct frame *f, enum ecs_drop reason)
@@ -198,6 +285,19 @@ static void expect_drop(struct bt *bt, const struct frame *f, enum ecs_drop reas
 
 	assert_int_equal(run_vm(bt, f), TC_ACT_SHOT);
 	assert_int_equal(bt_drops(bt, bt_slot(0), reason), before + 1);
+}
+
+/* The host's stack would send it on as if it came from the host. */
+static void source_that_is_the_hosts_own_is_forged(void **state)
+{
+	struct bt *bt = *state;
+	struct frame f;
+
+	build(&f, nt_gateway_mac(1), bt->end[0].far_mac, IPPROTO_UDP, UPLINK, LAN, 8);
+	expect_drop(bt, &f, ECS_DROP_NAT_FORGED);
+	build(&f, nt_gateway_mac(1), bt->end[0].far_mac, IPPROTO_UDP, GATEWAY, LAN, 8);
+	expect_drop(bt, &f, ECS_DROP_NAT_FORGED);
+	assert_int_equal(nt_flows(bt), 0);
 }
 
 static void what_cannot_be_translated_is_refused_by_name(void **state)
@@ -306,6 +406,10 @@ int main(void)
 		NT6_TEST(a_flow_begins_with_a_vms_packet_and_takes_three_numbers),
 		NT6_TEST(what_opens_no_flow_takes_no_number),
 		NT6_TEST(what_stays_in_the_network_is_the_hosts),
+		NT6_TEST(forward_shows_the_vm_who_asks),
+		NT6_TEST(forward_used_by_a_vm_shows_the_gateway),
+		NT6_TEST(disguised_outsider_reaches_no_forward),
+		NT6_TEST(source_that_is_the_hosts_own_is_forged),
 		NT6_TEST(what_cannot_be_translated_is_refused_by_name),
 		NT6_TEST(later_fragments_follow_their_first),
 		NT6_TEST(truncated_headers_are_malformed),

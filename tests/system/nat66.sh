@@ -250,9 +250,44 @@ test_what_nat66_needs_is_said()
 	nat_world
 	says gateway6 network set vms nat66
 	assert ctl network set vms gateway6 fd77::1/64 nat66
-	says 'an IPv4 address' nat forward add tcp 8080 to '[fd77::11]:80' network vms
+	says 'no address of network vms' nat forward add tcp 8080 to '[fd78::11]:80' network vms
 	says 'without nat' network set vms nat none
 	assert_eq "$(ctl --json network list | jq -r '.[0].nat66')" true nat66
 }
 
 run_tests "$@"
+test_forwards_lead_to_ipv6_addresses()
+{
+	nat66_world
+	nat66_vm a 11
+	nat66_vm b 12
+	web a 80 2
+	must ctl nat forward add tcp 8080 to '[fd77::11]:80' network vms
+	for from in lan far b a; do
+		assert ns $from curl -sS --max-time 20 -o "$WORK/got" "http://[fd00::1]:8080/data"
+		assert cmp "$WORK/got" "$WORK/www/data"
+	done
+	listen66 a udp 5005 'read x; echo $SOCAT_PEERADDR $SOCAT_PEERPORT'
+	must ctl nat forward add udp 6000-6010 to '[fd77::11]:5000' network vms
+	assert_eq "$(ask far udp '[fd00::1]' 6005 sourceport=4321)" \
+		"[2001:0db8:0000:0000:0000:0000:0000:0002] 4321" "who asks"
+	start host @ socat 'tcp6-listen:8090,bind=[fd00::1],fork' 'SYSTEM:echo host'
+	assert_soon 5 sh -c "ss -Hltn 'sport = :8090' | grep -q ."
+	says 'listens on tcp port 8090' nat forward add tcp 8090 to fd77::11 network vms
+	assert ctl nat forward add tcp 8090 to 10.77.0.11 network vms
+	must ctl save
+	assert_match "$(cat /etc/ecswitch/ecswitch.conf)" 'tcp 8080 to [[]fd77::11]:80 network vms'
+	switch_kill
+	assert ns lan curl -sS --max-time 20 -o "$WORK/got" "http://[fd00::1]:8080/data"
+	switch_start
+	assert_eq "$(ctl --dry-run apply /etc/ecswitch/ecswitch.conf | grep -c forward)" 0 \
+		"forwards that a restart would change"
+	must ip addr add fd00::99/64 dev up0 nodad
+	must ip addr del fd00::1/64 dev up0
+	assert_soon 10 ns lan curl -sS --max-time 2 -o "$WORK/got" "http://[fd00::99]:8080/data"
+	must ctl nat forward del tcp 8080 network vms
+	assert_fails ns lan curl -sS --max-time 2 -o "$WORK/got" "http://[fd00::99]:8080/data"
+	assert_eq "$(csum6_errors a | xargs) $(csum6_errors far | xargs)" "0 0 0 0" "wrong checksums"
+}
+
+	says 'add: nat66' nat forward add tcp 8080 to '[fd77::11]:80' network vms

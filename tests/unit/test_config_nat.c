@@ -103,6 +103,27 @@ static void forwards_need_nat_and_a_target_in_the_network(void **state)
 	ecs_config_free(config);
 }
 
+static void a_port_is_forwarded_once_in_each_family(void **state)
+{
+	struct ecs_config *config = MAKE("network add vms uplink eth0 gateway 10.77.0.1/24 nat");
+
+	assert_refused(config, "nat forward add tcp 80 to [fd77::9]:8 network vms", -EINVAL,
+		       "nat66");
+	assert_done(config, "network set vms gateway6 fd77::1/64 nat66", true);
+	assert_refused(config, "nat forward add tcp 80 to fd78::9 network vms", -EINVAL,
+		       "no address of network");
+	assert_refused(config, "nat forward add tcp 80 to fd77::1 network vms", -EINVAL, "gateway");
+	assert_done(config, "nat forward add tcp 80 to 10.77.0.9 network vms", true);
+	assert_done(config, "nat forward add tcp 80 to [fd77::9]:8 network vms", true);
+	assert_done(config, "nat forward add tcp 80 to [fd77::9]:8 network vms --if-needed", false);
+	assert_refused(config, "nat forward add tcp 70-90 to fd77::8 network vms", -EEXIST,
+		       "already");
+	assert_refused(config, "network set vms nat66 none", -EBUSY, "nat66");
+	assert_done(config, "nat forward del tcp 80 network vms", true);
+	assert_refused(config, "nat forward del tcp 80 network vms", -ENOENT, "no forward");
+	ecs_config_free(config);
+}
+
 static void a_port_of_an_uplink_is_forwarded_once(void **state)
 {
 	struct ecs_config *config =
@@ -129,6 +150,7 @@ int main(void)
 		cmocka_unit_test(gateways_that_no_host_can_have_are_refused),
 		cmocka_unit_test(nat_networks_and_one_bridged_network_share_an_uplink),
 		cmocka_unit_test(forwards_need_nat_and_a_target_in_the_network),
+		cmocka_unit_test(a_port_is_forwarded_once_in_each_family),
 		cmocka_unit_test(a_port_of_an_uplink_is_forwarded_once),
 	};
 

@@ -315,13 +315,16 @@ static void nat66_takes_a_usable_address_and_moves_alone(void **state)
 static void a_forward_is_a_rule_for_each_port(void **state)
 {
 	struct world *w = *state;
-	struct ecs_nat_rule_key key = {.addr_be = be(9), .port_be = htons(8082), .proto = 6};
+	struct ecs_state_rule_key key = {
+		.family = AF_INET, .port_be = htons(8082), .proto = IPPROTO_TCP};
+	__be32 addr_be = be(9);
 
+	memcpy(key.addr, &addr_be, sizeof(addr_be));
 	nat_new(w, 9);
 	configure(w, "nat forward add tcp 8080-8089 to 10.77.1.10:80 network vms\n");
 	turn(w);
 	assert_int_equal(w->have.rule_count, 10);
-	assert_int_equal(ecs_state_rule_get(&w->have, &key)->rule.inside_port_be, htons(82));
+	assert_int_equal(ecs_state_rule_get(&w->have, &key)->inside_port_be, htons(82));
 	assert_int_equal(count(w, ECS_OP_RESERVE), 1);
 	configure(w, "nat forward del tcp 8080-8089 network vms\n");
 	turn(w);

@@ -169,12 +169,11 @@ static bool is_tcx_port(uint32_t ifindex, void *ctx)
 	return port && (port->port.flags & ECS_PORT_TCX);
 }
 
-static void take_rule(const struct ecs_nat_rule_key *key, const struct ecs_nat_rule *rule,
-		      void *ctx)
+static void take_rule(const struct ecs_state_rule *rule, void *ctx)
 {
 	struct ecs_daemon *d = ctx;
 
-	ecs_state_rule_add(&d->have, key, rule);
+	ecs_state_rule_add(&d->have, rule);
 }
 
 int ecs_adopt(struct ecs_daemon *d, struct ecs_err *err)

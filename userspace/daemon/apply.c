@@ -72,7 +72,7 @@ static int map_op(const struct ecs_applier *a, const struct ecs_op *op)
 	case ECS_OP_NAT_RULE_DEL:
 		return ecs_datapath_nat_rule_del(a->dp, &op->rule.key);
 	case ECS_OP_NAT_RULE_SET:
-		return ecs_datapath_nat_rule_set(a->dp, &op->rule.key, &op->rule.rule);
+		return ecs_datapath_nat_rule_set(a->dp, &op->rule);
 	case ECS_OP_FDB_STATIC_SET:
 		return ecs_datapath_fdb_static_set(a->dp, &op->fdb.key, op->fdb.ifindex,
 						   op->fdb.flags);

@@ -166,14 +166,13 @@ uint32_t ecs_datapath_nat_number(const struct ecs_datapath *dp, const struct ecs
  */
 int ecs_datapath_nat_forget(struct ecs_datapath *dp, uint32_t tick);
 
+struct ecs_state_rule;
+struct ecs_state_rule_key;
 /* Forwards. Return: 0; -ENOENT; -errno. */
-int ecs_datapath_nat_rule_set(struct ecs_datapath *dp, const struct ecs_nat_rule_key *key,
-			      const struct ecs_nat_rule *rule);
-int ecs_datapath_nat_rule_del(struct ecs_datapath *dp, const struct ecs_nat_rule_key *key);
+int ecs_datapath_nat_rule_set(struct ecs_datapath *dp, const struct ecs_state_rule *rule);
+int ecs_datapath_nat_rule_del(struct ecs_datapath *dp, const struct ecs_state_rule_key *key);
 int ecs_datapath_nat_rules(const struct ecs_datapath *dp,
-			   void (*fn)(const struct ecs_nat_rule_key *key,
-				      const struct ecs_nat_rule *rule, void *ctx),
-			   void *ctx);
+			   void (*fn)(const struct ecs_state_rule *rule, void *ctx), void *ctx);
 /** ecs_datapath_fdb_port - the port behind which an address is. Return: ifindex; 0 = unknown. */
 uint32_t ecs_datapath_fdb_port(const struct ecs_datapath *dp, const struct ecs_fdb_key *key);
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The flows and forwards of NAT as the daemon sees them: walks that may end flows.
+ * The flows of NAT as the daemon sees them: walks that may end flows.
  */
 #include "datapath_priv.h"
 
@@ -161,31 +161,4 @@ int ecs_datapath_nat_walk(struct ecs_datapath *dp, struct ecs_nat_cursor *cursor
 	if (cursor->done)
 		*cursor = (struct ecs_nat_cursor){.done = true};
 	return removed;
-}
-
-int ecs_datapath_nat_rule_set(struct ecs_datapath *dp, const struct ecs_nat_rule_key *key,
-			      const struct ecs_nat_rule *rule)
-{
-	return bpf_map_update_elem(dp->rules_fd, key, rule, BPF_ANY) < 0 ? -errno : 0;
-}
-
-int ecs_datapath_nat_rule_del(struct ecs_datapath *dp, const struct ecs_nat_rule_key *key)
-{
-	return bpf_map_delete_elem(dp->rules_fd, key) < 0 ? -errno : 0;
-}
-
-int ecs_datapath_nat_rules(const struct ecs_datapath *dp,
-			   void (*fn)(const struct ecs_nat_rule_key *key,
-				      const struct ecs_nat_rule *rule, void *ctx),
-			   void *ctx)
-{
-	struct ecs_nat_rule_key key, *prev = NULL;
-	struct ecs_nat_rule rule;
-
-	while (bpf_map_get_next_key(dp->rules_fd, prev, &key) == 0) {
-		prev = &key;
-		if (bpf_map_lookup_elem(dp->rules_fd, &key, &rule) == 0)
-			fn(&key, &rule, ctx);
-	}
-	return 0;
 }

@@ -24,14 +24,59 @@ uint32_t ecs_datapath_nat_number(const struct ecs_datapath *dp, const struct ecs
 	return bpf_map_lookup_elem(dp->numbers_fd, addr, &number) == 0 ? number.number : 0;
 }
 
+#define NUMBER_TRIES 16
+
+/* Any number will do that no address has; the data path draws its own at random. */
+static int number_draw(struct ecs_datapath *dp, const struct ecs_nat_addr *addr, uint32_t *number)
+{
+	uint32_t next = addr->be[0] ^ addr->be[1] ^ addr->be[2] ^ addr->be[3];
+
+	for (int i = 0; i < NUMBER_TRIES; i++) {
+		next = next * 0x9e3779b1u + 1;
+		if (!next)
+			continue;
+		if (bpf_map_update_elem(dp->addrs_fd, &next, addr, BPF_NOEXIST) == 0) {
+			*number = next;
+			return 0;
+		}
+		if (errno != EEXIST)
+			return -errno;
+	}
+	return -EBUSY;
+}
+
+int ecs_nat_number_take(struct ecs_datapath *dp, const struct ecs_nat_addr *addr, uint32_t *number)
+{
+	struct ecs_nat_number fresh = {.number = ecs_datapath_nat_number(dp, addr),
+				       .seen = (uint32_t)(ecs_clock_ns() >> ECS_NAT_TICK_SHIFT)};
+	int r;
+
+	if (!fresh.number) {
+		r = number_draw(dp, addr, &fresh.number);
+		if (r < 0)
+			return r;
+		if (bpf_map_update_elem(dp->numbers_fd, addr, &fresh, BPF_NOEXIST) < 0) {
+			r = -errno; /* the data path was faster, or the table is full */
+			bpf_map_delete_elem(dp->addrs_fd, &fresh.number);
+			fresh.number = ecs_datapath_nat_number(dp, addr);
+		}
+		if (!fresh.number)
+			return r;
+	}
+	*number = fresh.number;
+	return 0;
+}
+
 struct numbers {
 	uint32_t *list;
 	size_t count, room;
 	bool failed;
 };
 
-static void numbers_add(struct numbers *numbers, uint32_t number)
+static void numbers_add(uint32_t number, void *ctx)
 {
+	struct numbers *numbers = ctx;
+
 	if (numbers->count == numbers->room) {
 		size_t room = numbers->room ? numbers->room * 2 : 256;
 		void *list = reallocarray(numbers->list, room, sizeof(*numbers->list));
@@ -50,8 +95,8 @@ static bool note_numbers(const struct ecs_nat_key *key, const struct ecs_nat_flo
 {
 	(void)flow;
 	if (key->v6) {
-		numbers_add(ctx, key->src_be);
-		numbers_add(ctx, key->dst_be);
+		numbers_add(key->src_be, ctx);
+		numbers_add(key->dst_be, ctx);
 	}
 	return false;
 }
@@ -102,6 +147,7 @@ int ecs_datapath_nat_forget(struct ecs_datapath *dp, uint32_t tick)
 
 	if (bpf_map_get_next_key(dp->numbers_fd, NULL, &first) < 0)
 		return 0;
+	ecs_nat_rule_numbers(dp, numbers_add, &used);
 	r = ecs_datapath_nat_walk(dp, &cursor, UINT32_MAX, note_numbers, &used);
 	if (used.failed)
 		r = -ENOMEM;

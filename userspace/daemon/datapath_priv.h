@@ -108,6 +108,11 @@ void ecs_fdb_close(struct ecs_datapath *dp);
 int ecs_nat_open(struct ecs_datapath *dp, struct ecs_err *err);
 int ecs_nat_settle(struct ecs_datapath *dp);
 void ecs_nat_close(struct ecs_datapath *dp);
+/* The number of an IPv6 address, a new one if it has none. Return: 0; -errno. */
+int ecs_nat_number_take(struct ecs_datapath *dp, const struct ecs_nat_addr *addr, uint32_t *number);
+/* Every number that a forward needs, some of them many times. */
+void ecs_nat_rule_numbers(const struct ecs_datapath *dp, void (*fn)(uint32_t number, void *ctx),
+			  void *ctx);
 /* Of ecs_nat_open() and ecs_nat_settle(): the counters of use. Slot 0 is not counted by add. */
 int ecs_nat_use_open(struct ecs_datapath *dp, struct ecs_err *err);
 int ecs_nat_use_recount(struct ecs_datapath *dp);

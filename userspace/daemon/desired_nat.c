@@ -84,19 +84,32 @@ void ecs_desired_nat_uplink(struct ecs_desired *c, const struct ecs_config_netwo
 static void add_rules(struct ecs_desired *c, const struct ecs_config_forward *from, uint16_t id)
 {
 	const struct ecs_network *net = &c->want->networks[id];
-	struct ecs_nat_rule_key key = {.addr_be = net->nat4_be, .proto = from->proto};
-	struct ecs_nat_rule rule = {.network = id};
+	struct ecs_state_rule rule = {
+		.key = {.family = from->to.family, .proto = from->proto},
+		.network = id,
+	};
 	uint16_t first = from->to.port ? from->to.port : from->ports.low;
 
-	memcpy(&rule.inside_be, from->to.addr, sizeof(rule.inside_be));
+	if (from->to.family == AF_INET6)
+		memcpy(rule.key.addr, net->nat6, sizeof(net->nat6));
+	else
+		memcpy(rule.key.addr, &net->nat4_be, sizeof(net->nat4_be));
+	memcpy(rule.inside, from->to.addr, sizeof(rule.inside));
 	for (uint32_t port = from->ports.low; port <= from->ports.high; port++) {
-		key.port_be = htons((uint16_t)port);
+		rule.key.port_be = htons((uint16_t)port);
 		rule.inside_port_be = htons((uint16_t)(first + port - from->ports.low));
-		if (ecs_state_rule_add(c->want, &key, &rule) < 0)
+		if (ecs_state_rule_add(c->want, &rule) < 0)
 			c->failed = true;
 	}
 	if (ecs_state_reserve(c->want, &from->ports) < 0)
 		c->failed = true;
+}
+
+static bool has_address(const struct ecs_network *net, uint8_t family)
+{
+	static const uint8_t none[16];
+
+	return family == AF_INET6 ? memcmp(net->nat6, none, sizeof(none)) != 0 : net->nat4_be != 0;
 }
 
 static void reserve(struct ecs_desired *c, const struct ecs_network *net)
@@ -119,7 +132,7 @@ void ecs_desired_nat(struct ecs_desired *c)
 		const struct ecs_config_forward *forward = &c->config->forwards[i];
 		uint16_t id = ecs_state_network_id(want, forward->network);
 
-		if (want->networks[id].nat4_be)
+		if (has_address(&want->networks[id], forward->to.family))
 			add_rules(c, forward, id);
 	}
 	ecs_state_rules_sort(want);

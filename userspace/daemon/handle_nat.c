@@ -235,7 +235,7 @@ static json_t *forwards_of(struct ecs_daemon *d, const char *network)
 				      json_pack("{s:s, s:s, s:s, s:s, s:b}", "network", network,
 						"proto", proto_text(forward->proto), "port",
 						ecs_ports_format(&forward->ports, ports), "to",
-						ecs_target_format(&forward->to, to), "force",
+						ecs_endpoint_format(&forward->to, to), "force",
 						forward->force));
 	}
 	return rows;
@@ -301,12 +301,22 @@ static int check_forward(const struct ecs_state *want, const json_t *params, str
 	const char *network = json_string_value(json_object_get(params, "network"));
 	const char *proto = json_string_value(json_object_get(params, "proto"));
 	const char *text = json_string_value(json_object_get(params, "port"));
-	uint16_t id = ecs_state_network_id(want, network), port;
+	const char *to = json_string_value(json_object_get(params, "to"));
+	const struct ecs_network *net = &want->networks[ecs_state_network_id(want, network)];
+	uint8_t addr[16] = {};
+	struct ecs_endpoint target;
 	struct ecs_ports ports;
+	uint16_t port;
 
 	if (json_is_true(json_object_get(params, "force")) || ecs_ports_parse(text, &ports) < 0 ||
-	    !ecs_listen_find(strcmp(proto, "tcp") ? IPPROTO_UDP : IPPROTO_TCP,
-			     want->networks[id].nat4_be, &ports, &port))
+	    ecs_endpoint_parse(to, &target) < 0)
+		return 0;
+	if (target.family == AF_INET6)
+		memcpy(addr, net->nat6, sizeof(addr));
+	else
+		memcpy(addr, &net->nat4_be, sizeof(net->nat4_be));
+	if (!ecs_listen_find(strcmp(proto, "tcp") ? IPPROTO_UDP : IPPROTO_TCP, target.family, addr,
+			     &ports, &port))
 		return 0;
 	return ecs_fail(err, -EBUSY,
 			"the host itself listens on %s port %u, which the forward would take away; "

@@ -14,22 +14,28 @@
 #define STATE_LISTEN 0x0a      /* TCP_LISTEN */
 #define STATE_UNCONNECTED 0x07 /* what UDP shows for it */
 
+struct wanted {
+	uint32_t words[4]; /* the address as IPv6 has it */
+	const struct ecs_ports *ports;
+	uint32_t lowest;
+};
+
 /* A socket bound to any address, or to this very one. */
-static bool takes(const char *local, uint32_t addr_be)
+static bool takes(const char *local, const struct wanted *wanted)
 {
-	uint32_t words[4] = {};
+	uint32_t words[4] = {0, 0, htonl(0xffff), 0};
 
 	if (strlen(local) == 8)
-		return sscanf(local, "%8x", &words[0]) == 1 && (!words[0] || words[0] == addr_be);
+		return sscanf(local, "%8x", &words[3]) == 1 &&
+		       (!words[3] || !memcmp(words, wanted->words, sizeof(words)));
 	if (sscanf(local, "%8x%8x%8x%8x", &words[0], &words[1], &words[2], &words[3]) != 4)
 		return false;
 	if (!words[0] && !words[1] && !words[2] && !words[3])
 		return true;
-	return !words[0] && !words[1] && words[2] == htonl(0xffff) && words[3] == addr_be;
+	return !memcmp(words, wanted->words, sizeof(words));
 }
 
-static void find_in(const char *path, unsigned int state, uint32_t addr_be,
-		    const struct ecs_ports *ports, uint32_t *lowest)
+static void find_in(const char *path, unsigned int state, struct wanted *wanted)
 {
 	ECS_FCLOSE FILE *in = fopen(path, "re");
 	char line[512], local[40];
@@ -38,24 +44,26 @@ static void find_in(const char *path, unsigned int state, uint32_t addr_be,
 	while (in && fgets(line, sizeof(line), in))
 		if (sscanf(line, " %*u: %39[0-9A-F]:%x %*[0-9A-F]:%*x %x", local, &port, &found) ==
 			    3 &&
-		    found == state && port >= ports->low && port <= ports->high && port < *lowest &&
-		    takes(local, addr_be))
-			*lowest = port;
+		    found == state && port >= wanted->ports->low && port <= wanted->ports->high &&
+		    port < wanted->lowest && takes(local, wanted))
+			wanted->lowest = port;
 }
 
-bool ecs_listen_find(uint8_t proto, uint32_t addr_be, const struct ecs_ports *ports, uint16_t *port)
+bool ecs_listen_find(uint8_t proto, uint8_t family, const uint8_t addr[16],
+		     const struct ecs_ports *ports, uint16_t *port)
 {
-	uint32_t lowest = UINT32_MAX;
+	struct wanted wanted = {{0, 0, htonl(0xffff), 0}, ports, UINT32_MAX};
+	unsigned int state = proto == IPPROTO_TCP ? STATE_LISTEN : STATE_UNCONNECTED;
 
-	if (proto == IPPROTO_TCP) {
-		find_in("/proc/net/tcp", STATE_LISTEN, addr_be, ports, &lowest);
-		find_in("/proc/net/tcp6", STATE_LISTEN, addr_be, ports, &lowest);
-	} else {
-		find_in("/proc/net/udp", STATE_UNCONNECTED, addr_be, ports, &lowest);
-		find_in("/proc/net/udp6", STATE_UNCONNECTED, addr_be, ports, &lowest);
-	}
-	if (lowest == UINT32_MAX)
+	if (family == AF_INET)
+		memcpy(&wanted.words[3], addr, sizeof(wanted.words[3]));
+	else
+		memcpy(wanted.words, addr, sizeof(wanted.words));
+	if (family == AF_INET)
+		find_in(proto == IPPROTO_TCP ? "/proc/net/tcp" : "/proc/net/udp", state, &wanted);
+	find_in(proto == IPPROTO_TCP ? "/proc/net/tcp6" : "/proc/net/udp6", state, &wanted);
+	if (wanted.lowest == UINT32_MAX)
 		return false;
-	*port = (uint16_t)lowest;
+	*port = (uint16_t)wanted.lowest;
 	return true;
 }

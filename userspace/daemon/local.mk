@@ -17,6 +17,7 @@ ecswitchd_SOURCES = \
 	userspace/daemon/datapath_fdb.c \
 	userspace/daemon/datapath_nat.c \
 	userspace/daemon/datapath_nat6.c \
+	userspace/daemon/datapath_nat_rule.c \
 	userspace/daemon/datapath_nat_use.c \
 	userspace/daemon/datapath_priv.h \
 	userspace/daemon/datapath_tcx.c \

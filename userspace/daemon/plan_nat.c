@@ -18,7 +18,7 @@ static void plan_rules(struct ecs_plan_context *c)
 		const struct ecs_state_rule *new = &c->want->rules[i];
 		const struct ecs_state_rule *old = ecs_state_rule_get(c->have, &new->key);
 
-		if (!old || memcmp(&old->rule, &new->rule, sizeof(new->rule)))
+		if (!old || memcmp(old, new, sizeof(*new)))
 			ecs_plan_add(c, ECS_OP_NAT_RULE_SET, NULL)->rule = *new;
 	}
 }
@@ -81,16 +81,19 @@ void ecs_plan_nat(struct ecs_plan_context *c)
 
 void ecs_plan_describe_rule(json_t *list, const struct ecs_op *op)
 {
-	const struct ecs_nat_rule_key *key = &op->rule.key;
-	const struct ecs_nat_rule *rule = &op->rule.rule;
-	char from[INET_ADDRSTRLEN], to[INET_ADDRSTRLEN];
+	const struct ecs_state_rule *rule = &op->rule;
+	const struct ecs_state_rule_key *key = &rule->key;
+	struct ecs_endpoint from = {.family = key->family, .port = ntohs(key->port_be)};
+	struct ecs_endpoint to = {.family = key->family, .port = ntohs(rule->inside_port_be)};
+	char from_text[ECS_TARGET_TEXT_MAX], to_text[ECS_TARGET_TEXT_MAX];
 
-	inet_ntop(AF_INET, &key->addr_be, from, sizeof(from));
-	inet_ntop(AF_INET, &rule->inside_be, to, sizeof(to));
+	memcpy(from.addr, key->addr, sizeof(from.addr));
+	memcpy(to.addr, rule->inside, sizeof(to.addr));
 	json_array_append_new(
 		list,
-		json_sprintf("%s %s %s:%u to %s:%u",
+		json_sprintf("%s %s %s to %s",
 			     op->verb == ECS_OP_NAT_RULE_SET ? "forward" : "no longer forward",
-			     key->proto == IPPROTO_TCP ? "tcp" : "udp", from, ntohs(key->port_be),
-			     to, ntohs(rule->inside_port_be)));
+			     key->proto == IPPROTO_TCP ? "tcp" : "udp",
+			     ecs_endpoint_format(&from, from_text),
+			     ecs_endpoint_format(&to, to_text)));
 }

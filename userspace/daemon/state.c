@@ -138,16 +138,15 @@ const struct ecs_state_fdb *ecs_state_fdb_get(const struct ecs_state *state,
 
 static int rule_compare(const void *a, const void *b)
 {
-	return memcmp(a, b, sizeof(struct ecs_nat_rule_key));
+	return memcmp(a, b, sizeof(struct ecs_state_rule_key));
 }
 
-int ecs_state_rule_add(struct ecs_state *state, const struct ecs_nat_rule_key *key,
-		       const struct ecs_nat_rule *rule)
+int ecs_state_rule_add(struct ecs_state *state, const struct ecs_state_rule *rule)
 {
 	if (grow((void **)&state->rules, state->rule_count, &state->rule_room,
 		 sizeof(*state->rules)) < 0)
 		return -ENOMEM;
-	state->rules[state->rule_count++] = (struct ecs_state_rule){*key, *rule};
+	state->rules[state->rule_count++] = *rule;
 	return 0;
 }
 
@@ -158,7 +157,7 @@ void ecs_state_rules_sort(struct ecs_state *state)
 }
 
 const struct ecs_state_rule *ecs_state_rule_get(const struct ecs_state *state,
-						const struct ecs_nat_rule_key *key)
+						const struct ecs_state_rule_key *key)
 {
 	if (!state->rule_count)
 		return NULL;

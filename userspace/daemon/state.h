@@ -64,9 +64,19 @@ struct ecs_state_gateway {
 	struct ecs_prefix stale[ECS_GATEWAY_ADDRS]; /* ours, and no longer wanted */
 };
 
+/* A forwarded port. The data path has numbers in place of IPv6 addresses. */
+struct ecs_state_rule_key {
+	uint8_t addr[16]; /* of the uplink */
+	uint8_t family;
+	uint8_t proto;
+	__be16 port_be;
+};
+
 struct ecs_state_rule {
-	struct ecs_nat_rule_key key;
-	struct ecs_nat_rule rule;
+	struct ecs_state_rule_key key;
+	uint8_t inside[16];
+	__be16 inside_port_be;
+	uint16_t network;
 };
 
 #define ECS_HOST_NAME ":host" /* of a receiver; no link can be called so */
@@ -152,11 +162,10 @@ const struct ecs_state_fdb *ecs_state_fdb_get(const struct ecs_state *state,
 					      const struct ecs_fdb_key *key);
 
 /** ecs_state_rule_add - append; call ecs_state_rules_sort() in the end. Return: 0; -ENOMEM. */
-int ecs_state_rule_add(struct ecs_state *state, const struct ecs_nat_rule_key *key,
-		       const struct ecs_nat_rule *rule);
+int ecs_state_rule_add(struct ecs_state *state, const struct ecs_state_rule *rule);
 void ecs_state_rules_sort(struct ecs_state *state);
 const struct ecs_state_rule *ecs_state_rule_get(const struct ecs_state *state,
-						const struct ecs_nat_rule_key *key);
+						const struct ecs_state_rule_key *key);
 
 /** ecs_state_reserve - append ports to be reserved. Return: 0; -ENOMEM. */
 int ecs_state_reserve(struct ecs_state *state, const struct ecs_ports *ports);

@@ -141,7 +141,7 @@
 	}
 #define K_TO                                                                                       \
 	{                                                                                          \
-		.name = "to", .type = ECS_TYPE_TARGET, .keyword = "to", .meta = "ADDR[:PORT]"      \
+		.name = "to", .type = ECS_TYPE_ENDPOINT, .keyword = "to", .meta = "ADDR[:PORT]"    \
 	}
 #define K_FORCE_OPT                                                                                \
 	{                                                                                          \

@@ -33,8 +33,7 @@ enum ecs_type {
 	ECS_TYPE_PREFIX6,  /* the same for IPv6 */
 	ECS_TYPE_ADDR,	   /* address of either family; JSON string */
 	ECS_TYPE_PORTS,	   /* port or LOW-HIGH; JSON string, canonical */
-	ECS_TYPE_TARGET,   /* IPv4 address with an optional :PORT; JSON string, canonical */
-	ECS_TYPE_ENDPOINT, /* the same of either family, with a port as [ADDR]:PORT */
+	ECS_TYPE_ENDPOINT, /* IP address with an optional port; JSON string, canonical */
 	ECS_TYPE_POLICY,   /* of a cast's receiver; several words; JSON string, canonical */
 };
 

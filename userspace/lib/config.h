@@ -51,8 +51,8 @@ struct ecs_config_forward {
 	char network[ECS_NAME_MAX];
 	uint8_t proto; /* IPPROTO_* */
 	struct ecs_ports ports;
-	struct ecs_target to; /* of the first port; the others follow in order */
-	bool force;	      /* even if the host listens there */
+	struct ecs_endpoint to; /* of the first port; the others follow in order */
+	bool force;		/* even if the host listens there */
 };
 
 /* A stream that is copied to receivers. */

@@ -79,7 +79,7 @@ static int put_forwards(json_t *commands, const struct ecs_config *config)
 			  json_pack("{s:s, s:s, s:s, s:s, s:o*}", "proto",
 				    forward->proto == IPPROTO_TCP ? "tcp" : "udp", "port",
 				    ecs_ports_format(&forward->ports, ports), "to",
-				    ecs_target_format(&forward->to, to), "network",
+				    ecs_endpoint_format(&forward->to, to), "network",
 				    forward->network, "force",
 				    forward->force ? json_true() : NULL));
 	}

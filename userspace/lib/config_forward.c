@@ -24,8 +24,8 @@ const struct ecs_config_forward *ecs_config_forward_of(const struct ecs_config *
 
 static bool overlap(const struct ecs_config_forward *a, const struct ecs_config_forward *b)
 {
-	return a->proto == b->proto && a->ports.low <= b->ports.high &&
-	       b->ports.low <= a->ports.high;
+	return a->proto == b->proto && a->to.family == b->to.family &&
+	       a->ports.low <= b->ports.high && b->ports.low <= a->ports.high;
 }
 
 const struct ecs_config_forward *ecs_config_forward_clash(const struct ecs_config *config,
@@ -44,14 +44,15 @@ const struct ecs_config_forward *ecs_config_forward_clash(const struct ecs_confi
 	return NULL;
 }
 
-/* The forward of the same network that has exactly these ports. */
-static const struct ecs_config_forward *find(const struct ecs_config *config,
-					     const struct ecs_config_forward *forward)
+/* The forward of the same network that has exactly these ports, of one family or of either (0). */
+static const struct ecs_config_forward *
+find(const struct ecs_config *config, const struct ecs_config_forward *forward, uint8_t family)
 {
 	for (size_t i = 0; i < config->forwards_len; i++) {
 		const struct ecs_config_forward *other = &config->forwards[i];
 
 		if (!strcmp(other->network, forward->network) && other->proto == forward->proto &&
+		    (!family || other->to.family == family) &&
 		    other->ports.low == forward->ports.low &&
 		    other->ports.high == forward->ports.high)
 			return other;
@@ -68,7 +69,7 @@ static struct ecs_config_forward from_params(const json_t *params)
 
 	ecs_arg_copy(forward.network, params, "network");
 	ecs_ports_parse(ecs_arg_text(params, "port"), &forward.ports);
-	ecs_target_parse(ecs_arg_text(params, "to"), &forward.to);
+	ecs_endpoint_parse(ecs_arg_text(params, "to"), &forward.to);
 	return forward;
 }
 
@@ -78,7 +79,7 @@ static bool same(const struct ecs_config_forward *a, const struct ecs_config_for
 	       a->force == b->force;
 }
 
-static bool in_prefix(const uint8_t addr[4], const struct ecs_prefix *prefix)
+static bool in_prefix(const uint8_t addr[16], const struct ecs_prefix *prefix)
 {
 	for (int bit = 0; bit < prefix->len; bit++)
 		if ((addr[bit / 8] ^ prefix->addr[bit / 8]) & (0x80 >> bit % 8))
@@ -91,13 +92,19 @@ int ecs_config_forward_target(const struct ecs_config_network *network,
 {
 	char to[ECS_TARGET_TEXT_MAX], gateway[ECS_PREFIX_TEXT_MAX];
 	int span = forward->ports.high - forward->ports.low;
+	bool v6 = forward->to.family == AF_INET6;
+	const struct ecs_prefix *prefix = v6 ? &network->gateway6 : &network->gateway;
 
-	ecs_target_format(&forward->to, to);
-	ecs_prefix_format(&network->gateway, gateway);
-	if (!in_prefix(forward->to.addr, &network->gateway))
+	ecs_endpoint_format(&forward->to, to);
+	ecs_prefix_format(prefix, gateway);
+	if (v6 && !network->nat66)
+		return ecs_fail(err, -EINVAL,
+				"%s is IPv6, of which network %s has no NAT; add: nat66", to,
+				network->name);
+	if (!in_prefix(forward->to.addr, prefix))
 		return ecs_fail(err, -EINVAL, "%s is no address of network %s, whose gateway is %s",
 				to, network->name, gateway);
-	if (!memcmp(forward->to.addr, network->gateway.addr, 4))
+	if (!memcmp(forward->to.addr, prefix->addr, sizeof(prefix->addr)))
 		return ecs_fail(err, -EINVAL, "%s is the gateway itself; name a VM's address", to);
 	if (forward->to.port && forward->to.port + span > UINT16_MAX)
 		return ecs_fail(err, -EINVAL, "%d ports from %s on would go beyond 65535", span + 1,
@@ -150,7 +157,7 @@ int ecs_config_forward_add(struct ecs_config *config, const json_t *params, bool
 			   struct ecs_err *err)
 {
 	struct ecs_config_forward forward = from_params(params);
-	const struct ecs_config_forward *old = find(config, &forward);
+	const struct ecs_config_forward *old = find(config, &forward, forward.to.family);
 	int rc;
 
 	if (old && ecs_arg_if_needed(params) && same(old, &forward))
@@ -170,7 +177,7 @@ int ecs_config_forward_del(struct ecs_config *config, const json_t *params, bool
 			   struct ecs_err *err)
 {
 	struct ecs_config_forward forward = from_params(params);
-	const struct ecs_config_forward *old = find(config, &forward);
+	const struct ecs_config_forward *old = find(config, &forward, 0);
 	char ports[ECS_PORTS_TEXT_MAX];
 
 	if (!old)
@@ -182,7 +189,8 @@ int ecs_config_forward_del(struct ecs_config *config, const json_t *params, bool
 					  "all",
 					  proto_text(forward.proto),
 					  ecs_ports_format(&forward.ports, ports), forward.network);
-	ecs_config_remove(config, forwards, old);
+	for (; old; old = find(config, &forward, 0))
+		ecs_config_remove(config, forwards, old);
 	*changed = true;
 	return 0;
 }

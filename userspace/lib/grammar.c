@@ -68,9 +68,6 @@ static char *type_expects(const struct ecs_param *param, char *buf, size_t size)
 	case ECS_TYPE_PORTS:
 		snprintf(buf, size, "a port or a range like 8000-8100");
 		break;
-	case ECS_TYPE_TARGET:
-		snprintf(buf, size, "an IPv4 address like 10.77.0.10 or 10.77.0.10:80");
-		break;
 	case ECS_TYPE_ENDPOINT:
 		snprintf(buf, size, "an address like 10.77.0.10, 10.77.0.10:80 or [fd00::10]:80");
 		break;
@@ -135,7 +132,6 @@ static char *canonical(const struct ecs_param *param, const char *text, char buf
 {
 	struct ecs_prefix prefix;
 	struct ecs_endpoint endpoint;
-	struct ecs_target target;
 	struct ecs_policy policy;
 	struct ecs_ports ports;
 	uint8_t bytes[16], family;
@@ -155,8 +151,6 @@ static char *canonical(const struct ecs_param *param, const char *text, char buf
 		return (char *)inet_ntop(family, bytes, buf, CANONICAL_MAX);
 	case ECS_TYPE_PORTS:
 		return ecs_ports_parse(text, &ports) ? NULL : ecs_ports_format(&ports, buf);
-	case ECS_TYPE_TARGET:
-		return ecs_target_parse(text, &target) ? NULL : ecs_target_format(&target, buf);
 	case ECS_TYPE_ENDPOINT:
 		return ecs_endpoint_parse(text, &endpoint) ? NULL
 							   : ecs_endpoint_format(&endpoint, buf);

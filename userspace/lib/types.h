@@ -28,16 +28,10 @@ struct ecs_ports {
 	uint16_t low, high;
 };
 
-/* Where a cast's copy goes. */
+/* Where a forward, or a cast's copy, goes. */
 struct ecs_endpoint {
 	uint8_t family; /* AF_INET, AF_INET6 */
 	uint8_t addr[16];
-	uint16_t port; /* 0 = the same as the packet's; host order */
-};
-
-/* Where a forward goes. */
-struct ecs_target {
-	uint8_t addr[4];
 	uint16_t port; /* 0 = the same as the packet's; host order */
 };
 
@@ -67,11 +61,6 @@ char *ecs_prefix_format(const struct ecs_prefix *prefix, char text[ECS_PREFIX_TE
 int ecs_ports_parse(const char *text, struct ecs_ports *out);
 /** ecs_ports_format - one number if the ends are equal. Return: @text. */
 char *ecs_ports_format(const struct ecs_ports *ports, char text[ECS_PORTS_TEXT_MAX]);
-
-/** ecs_target_parse - "10.0.0.10" or "10.0.0.10:80". Return: 0; -EINVAL. */
-int ecs_target_parse(const char *text, struct ecs_target *out);
-/** ecs_target_format - into @text. Return: @text. */
-char *ecs_target_format(const struct ecs_target *target, char text[ECS_TARGET_TEXT_MAX]);
 
 /** ecs_endpoint_parse - "10.0.0.10", "10.0.0.10:80", "fd00::1" or "[fd00::1]:80". Return: 0;
  * -EINVAL. */

@@ -138,33 +138,3 @@ char *ecs_endpoint_format(const struct ecs_endpoint *endpoint, char text[ECS_TAR
 		 bracket ? "]" : "", port);
 	return text;
 }
-
-int ecs_target_parse(const char *text, struct ecs_target *out)
-{
-	size_t len = strcspn(text, ":");
-	struct ecs_target target = {};
-	char addr[INET_ADDRSTRLEN];
-
-	if (len >= sizeof(addr))
-		return -EINVAL;
-	memcpy(addr, text, len);
-	addr[len] = '\0';
-	if (inet_pton(AF_INET, addr, target.addr) != 1)
-		return -EINVAL;
-	if (text[len] && port_parse(text + len + 1, strlen(text + len + 1), &target.port) < 0)
-		return -EINVAL;
-	*out = target;
-	return 0;
-}
-
-char *ecs_target_format(const struct ecs_target *target, char text[ECS_TARGET_TEXT_MAX])
-{
-	char addr[INET_ADDRSTRLEN] = "";
-
-	inet_ntop(AF_INET, target->addr, addr, sizeof(addr));
-	if (target->port)
-		snprintf(text, ECS_TARGET_TEXT_MAX, "%s:%u", addr, target->port);
-	else
-		snprintf(text, ECS_TARGET_TEXT_MAX, "%s", addr);
-	return text;
-}
