@@ -42,11 +42,10 @@ int ecs_from_uplink(struct __sk_buff *skb)
 	struct ecs_pkt pkt = {.hook = ECS_FROM_UPLINK, .ifindex = skb->ifindex, .len = skb->len};
 	enum ecs_verdict verdict;
 
-	verdict = ecs_mark(skb, ECS_MARK_TO_HOST) ?:
+	verdict = ecs_mark_in(skb, &pkt) ?:
 		  ecs_parse(skb, &pkt) ?:
 		  ecs_port(skb, &pkt) ?:
-		  ecs_cast(skb, &pkt) ?:
-		  ecs_patch(skb, &pkt) ?:
+		  (pkt.local ? ECS_CONTINUE : ecs_cast(skb, &pkt) ?: ecs_patch(skb, &pkt)) ?:
 		  ecs_nat(skb, &pkt) ?:
 		  ecs_learn(skb, &pkt) ?:
 		  ecs_switch(skb, &pkt);
@@ -59,7 +58,7 @@ int ecs_to_uplink(struct __sk_buff *skb)
 	struct ecs_pkt pkt = {.hook = ECS_TO_UPLINK, .ifindex = skb->ifindex, .len = skb->len};
 	enum ecs_verdict verdict;
 
-	verdict = ecs_mark(skb, ECS_MARK_TO_WIRE) ?:
+	verdict = ecs_mark_out(skb, &pkt) ?:
 		  ecs_parse(skb, &pkt) ?:
 		  ecs_port(skb, &pkt) ?:
 		  ecs_learn(skb, &pkt) ?:

@@ -170,8 +170,9 @@ static __always_inline enum ecs_verdict nat_fast(struct __sk_buff *skb, struct e
 		return ECS_CONTINUE;
 	flow->packets++;
 	flow->bytes += pkt->l3_len;
-	pkt->learned = flow->seen == hop->tick;
-	if (!pkt->learned)
+	if (flow->seen == hop->tick)
+		pkt->learned = 1;
+	else
 		flow->seen = hop->tick;
 	return nat_fast_send(skb, pkt, ip, flow, hop);
 }

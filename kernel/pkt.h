@@ -69,7 +69,7 @@ struct ecs_frame {
 	__u8 learned;	  /* the nat stage has seen this sender here within the tick */
 	__u8 next_family; /* VIA_NEIGH: of next_be; 0 = the kernel routes itself */
 	__u8 nat_l4_len;  /* nat_fast.h's own: bytes of the TCP or UDP header */
-	__u8 pad;
+	__u8 local;	  /* went between two hooks of the uplink for the nat stage to see */
 	union {
 		__be32 next_be[4];	    /* VIA_NEIGH: the neighbour */
 		struct ecs_nat_key nat_key; /* nat_fast.h's own, on a stack that is short */

@@ -33,6 +33,7 @@
 /* skb->mark of a frame between two hooks of one uplink; cleared by the second hook. */
 #define ECS_MARK_TO_HOST 0xec5c0001u /* set by from_vm, cleared by from_uplink */
 #define ECS_MARK_TO_WIRE 0xec5c0002u /* set by from_vm, cleared by to_uplink */
+#define ECS_MARK_NAT 0xec5c0003u     /* the same, but to_uplink still switches the frame */
 
 enum ecs_role {
 	ECS_ROLE_NONE = 0, /* only an end of a patch, in no network */
@@ -283,8 +284,8 @@ enum ecs_nat_state {
 #define ECS_NAT_ANSWERED (1u << 5) /* TCP: an answer came; on the origin entry */
 #define ECS_NAT_IPV6 (1u << 6)	   /* both entries: ecs_nat_key.v6 */
 #define ECS_NAT_RESET (1u << 7)	   /* TCP: an RST went this way, and nothing since */
-/* Times of flows are in ticks of CLOCK_MONOTONIC_COARSE, 2^30 ns or 1.07 s, which the data path
 
+/* Times of flows are in ticks of CLOCK_MONOTONIC_COARSE, 2^30 ns or 1.07 s, which the data path
  * gets without a division. A timeout of n seconds ends after n whole ticks. */
 #define ECS_NAT_TICK_SHIFT 30
 

@@ -49,6 +49,15 @@ static __noinline int emit_uplink(struct __sk_buff *skb, struct ecs_pkt *pkt)
 	return ecs_output_redirect(skb, pkt, BPF_F_INGRESS);
 }
 
+/* What we send to the wire has been switched already; but not what NAT sends where a network is
+ * bridged onto the same uplink. */
+static __always_inline __u32 emit_mark(const struct ecs_pkt *pkt)
+{
+	int natted = pkt->via == ECS_VIA_NAT || pkt->via == ECS_VIA_NEIGH;
+
+	return natted && pkt->out->network ? ECS_MARK_NAT : ECS_MARK_TO_WIRE;
+}
+
 /* The mark stays with the frame while the neighbour is asked for its address. */
 static __noinline int emit_neighbour(struct __sk_buff *skb, struct ecs_pkt *pkt)
 {
@@ -56,7 +65,7 @@ static __noinline int emit_neighbour(struct __sk_buff *skb, struct ecs_pkt *pkt)
 
 	__builtin_memcpy(next.ipv6_nh, pkt->next_be, sizeof(next.ipv6_nh));
 	if (pkt->out) {
-		skb->mark = ECS_MARK_TO_WIRE;
+		skb->mark = emit_mark(pkt);
 		ecs_count_tx(pkt->out->slot, pkt->len);
 	}
 	if (!next.nh_family)
@@ -93,7 +102,7 @@ static __always_inline int emit_forward(struct __sk_buff *skb, struct ecs_pkt *p
 	}
 	if (pkt->via >= ECS_VIA_PATCH) {
 		if (pkt->out->role == ECS_ROLE_UPLINK)
-			skb->mark = ECS_MARK_TO_WIRE;
+			skb->mark = emit_mark(pkt);
 	} else if (pkt->tagged && ecs_vlan_untag(skb, pkt)) {
 		return emit_drop(pkt, ECS_DROP_VLAN);
 	}

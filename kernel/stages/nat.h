@@ -386,7 +386,7 @@ static __always_inline enum ecs_verdict ecs_nat(struct __sk_buff *skb, struct ec
 		verdict = nat_any(skb, pkt);
 	if (verdict && pkt->net && !pkt->learned)
 		ecs_learn(skb, pkt);
-	if (verdict || pkt->net)
+	if (verdict || (pkt->net && !pkt->local))
 		return verdict;
 	pkt->in = 0; /* nothing of the switch's, or not any more */
 	return ECS_PASS;
@@ -395,7 +395,7 @@ static __always_inline enum ecs_verdict ecs_nat(struct __sk_buff *skb, struct ec
 /* What the host itself sends is never changed. */
 static __always_inline enum ecs_verdict ecs_nat_host(struct __sk_buff *skb, struct ecs_pkt *pkt)
 {
-	if (nat_wanted(skb, pkt))
+	if (nat_wanted(skb, pkt) && !pkt->local)
 		ecs_nat_from_host(skb, (struct ecs_frame *)&pkt->dst);
 	if (pkt->net)
 		return ECS_CONTINUE;

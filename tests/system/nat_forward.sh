@@ -51,6 +51,39 @@ test_vms_reach_forwards_by_the_uplinks_address()
 	assert_ge "$(flows '[.[] | select(.kind == "hairpin")] | length')" 2 "hairpin flows"
 }
 
+# A VM of the network that is bridged onto the same uplink is as far outside as the LAN is.
+test_vms_of_a_bridged_network_reach_forwards_and_are_reached()
+{
+	nat_world gateway6 fd77::1/64 nat66
+	must ctl network add lan uplink up0
+	ns_new b
+	veth_new b br0
+	addr_add b eth0 20
+	must ctl port add br0 network lan
+	wait_port br0
+	nat_vm a 11
+	must ns a ip route add default via fd77::1
+	web a 80 8
+	web b 80 8
+	must ctl nat forward add tcp 8080 to 10.77.0.11:80 network vms
+	must ctl nat forward add tcp 8080 to '[fd77::11]:80' network vms
+	web_get b http://10.0.0.1:8080/data
+	web_get a http://10.0.0.20/data
+	assert ns b curl -sS --max-time 20 -o "$WORK/got" "http://[fd00::1]:8080/data"
+	assert ns a curl -sS --max-time 20 -o "$WORK/got" "http://[fd00::20]/data"
+	listen b tcp 7 'echo $SOCAT_PEERADDR'
+	assert_eq "$(ask a tcp 10.0.0.20 7)" 10.0.0.1 "address that the bridged VM sees"
+	web_get lan http://10.0.0.1:8080/data
+	assert ping_from a 10.0.0.2
+	# What is not asked for stays the host's, and what is not NAT's the switch's.
+	listen @ tcp 8081 'echo host'
+	assert_eq "$(ask b tcp 10.0.0.1 8081)" host "answer of the host"
+	assert_fails ask b tcp 10.0.0.1 8082
+	assert ping_from b 10.0.0.1
+	assert ping_from b 10.0.0.2
+	assert_eq "$(fdb_port lan "$(mac_of b eth0)")" br0 "port of the bridged VM"
+}
+
 test_the_host_itself_reaches_the_vm()
 {
 	nat_world
@@ -67,6 +100,7 @@ test_forwards_work_when_the_daemon_is_dead()
 	must ctl nat forward add tcp 8080 to 10.77.0.11:80 network vms
 	switch_kill
 	web_get lan http://10.0.0.1:8080/data
+	web_get a http://10.0.0.1:8080/data
 	switch_start
 	web_get lan http://10.0.0.1:8080/data
 	assert_eq "$(ctl --json nat list | jq -r '.[0].forwards[0].port')" 8080 "forward after a restart"
