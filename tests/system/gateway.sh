@@ -133,7 +133,8 @@ test_gateway_mac_cannot_be_taken_by_a_vm()
 test_dhcp_and_dns_from_dnsmasq()
 {
 	[ -x "$(command -v dnsmasq)" ] || skip "no dnsmasq"
-	vms_new
+	NET4=10.0.0 NET6=fd00: lan_new
+	vms_new uplink up0 nat
 	start dnsmasq @ dnsmasq --no-daemon --conf-file=/dev/null --interface=ecs-vms \
 		--bind-interfaces --dhcp-range=10.77.0.50,10.77.0.60,1h --no-resolv --no-hosts \
 		--address=/server.test/10.9.9.9 --dhcp-leasefile="$WORK/leases" --pid-file= --user=root
@@ -143,6 +144,7 @@ test_dhcp_and_dns_from_dnsmasq()
 	assert_soon 2 ns a ip route get 192.0.2.1
 	assert ping4 a 1
 	assert_eq "$(ns a dig +short +time=2 @10.77.0.1 server.test)" 10.9.9.9 "DNS answer"
+	assert ns a ping -q -c 1 -W 2 10.0.0.2
 }
 
 test_gateway_on_a_bridged_network()

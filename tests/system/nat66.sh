@@ -123,6 +123,60 @@ test_checksums_are_right_without_offloads()
 	assert_eq "$(csum6_errors a | xargs) $(csum6_errors far | xargs)" "0 0 0 0" "wrong checksums"
 }
 
+# judge NS COMMAND...: what tcpdump thinks there of each packet that arrives while the command runs.
+judge()
+{
+	local where=$1 dump
+
+	shift
+	start "dump-$where" "$where" tcpdump -n -i eth0 -Q in -U -w "$WORK/$where.pcap" \
+		"tcp or udp or icmp or icmp6"
+	dump=$STARTED
+	assert_soon 5 grep -q listening "$WORK/dump-$where.log"
+	"$@"
+	kill "$dump"
+	assert_soon 5 gone "$dump"
+	tcpdump -n -vv -r "$WORK/$where.pcap" > "$WORK/$where.text" 2> "$WORK/$where.log"
+	assert_eq "$(grep -E 'incorrect|bad (udp |icmp6 )?cksum|wrong icmp' "$WORK/$where.text")" "" \
+		"wrong checksums at $where"
+}
+
+say_everything()
+{
+	local far
+
+	for far in "$FAR" "[$FAR6]"; do
+		assert ns a curl -sS --max-time 20 -o "$WORK/got" "http://$far/data"
+		assert_eq "$(ask a udp "$far" 7)" hello "answer"
+	done
+	assert_eq "$(ask a udp $FAR 7 setsockopt-int=1:11:1)" hello "answer without a checksum"
+	assert ping_from a $FAR
+	assert ping6_from a $FAR6
+	assert_fails ask a udp $FAR 99 # an ICMP error, with a quote
+}
+
+test_tcpdump_finds_every_checksum_right()
+{
+	nat66_world
+	nat66_vm a 11
+	web far 80 1
+	listen far udp 7 'read x; echo hello'
+	listen66 far udp 7 'read x; echo hello'
+	# What the VM leaves to its card is filled in on the uplink.
+	must ns far ethtool -K eth0 tx off
+	must ns lan ethtool -K l-far tx off
+	must ethtool -K up0 tx off
+	for offload in on off; do
+		must ns a ethtool -K eth0 tx $offload
+		judge far judge a say_everything
+		assert_ge "$(grep -c '(correct)' "$WORK/far.text")" 20 "right TCP checksums"
+		assert_ge "$(grep -c 'udp sum ok' "$WORK/far.text")" 2 "right UDP checksums"
+		assert_eq "$(grep -c 'no cksum' "$WORK/far.text")" 1 "UDP without"
+		assert_ge "$(grep -c 'icmp6 sum ok' "$WORK/far.text")" 3 "right ICMPv6 checksums"
+		assert_ge "$(grep -c 'udp sum ok' "$WORK/a.text")" 3 "right UDP checksums of answers"
+	done
+}
+
 test_path_mtu_is_discovered_through_nat()
 {
 	nat66_world
@@ -220,42 +274,6 @@ test_addresses_are_forgotten_with_their_flows()
 	assert ping6_from a $FAR6
 }
 
-# The guests learn the gateway by what runs on ecs-vms, here a real dnsmasq.
-test_guests_learn_the_gateway_from_dnsmasq()
-{
-	nat66_world
-	ns_new b
-	veth_new b vethb
-	must ns b sysctl -qw net.ipv6.conf.eth0.accept_ra=1
-	start dnsmasq @ dnsmasq --no-daemon --conf-file=/dev/null --port=0 --pid-file= --user=root \
-		--interface=ecs-vms --bind-interfaces --enable-ra --dhcp-range=fd77::,ra-only,64 \
-		--dhcp-leasefile="$WORK/leases"
-	wait_port vethb
-	assert_soon 20 ns b sh -c "ip -6 route | grep -q '^default via fe80'"
-	assert_soon 10 ns b ping -6 -n -q -c 1 -W 1 $FAR6
-}
-
-# says REGEX COMMAND...: it is refused with that.
-says()
-{
-	local regex=$1 out
-
-	shift
-	out=$(ctl "$@" 2>&1) && fail "$*: done"
-	assert_match "$out" "$regex" "error of: $*"
-}
-
-test_what_nat66_needs_is_said()
-{
-	nat_world
-	says gateway6 network set vms nat66
-	assert ctl network set vms gateway6 fd77::1/64 nat66
-	says 'no address of network vms' nat forward add tcp 8080 to '[fd78::11]:80' network vms
-	says 'without nat' network set vms nat none
-	assert_eq "$(ctl --json network list | jq -r '.[0].nat66')" true nat66
-}
-
-run_tests "$@"
 test_forwards_lead_to_ipv6_addresses()
 {
 	nat66_world
@@ -290,4 +308,40 @@ test_forwards_lead_to_ipv6_addresses()
 	assert_eq "$(csum6_errors a | xargs) $(csum6_errors far | xargs)" "0 0 0 0" "wrong checksums"
 }
 
+# The guests learn the gateway by what runs on ecs-vms, here a real dnsmasq.
+test_guests_learn_the_gateway_from_dnsmasq()
+{
+	nat66_world
+	ns_new b
+	veth_new b vethb
+	must ns b sysctl -qw net.ipv6.conf.eth0.accept_ra=1
+	start dnsmasq @ dnsmasq --no-daemon --conf-file=/dev/null --port=0 --pid-file= --user=root \
+		--interface=ecs-vms --bind-interfaces --enable-ra --dhcp-range=fd77::,ra-only,64 \
+		--dhcp-leasefile="$WORK/leases"
+	wait_port vethb
+	assert_soon 20 ns b sh -c "ip -6 route | grep -q '^default via fe80'"
+	assert_soon 10 ns b ping -6 -n -q -c 1 -W 1 $FAR6
+}
+
+# says REGEX COMMAND...: it is refused with that.
+says()
+{
+	local regex=$1 out
+
+	shift
+	out=$(ctl "$@" 2>&1) && fail "$*: done"
+	assert_match "$out" "$regex" "error of: $*"
+}
+
+test_what_nat66_needs_is_said()
+{
+	nat_world
+	says gateway6 network set vms nat66
 	says 'add: nat66' nat forward add tcp 8080 to '[fd77::11]:80' network vms
+	assert ctl network set vms gateway6 fd77::1/64 nat66
+	says 'no address of network vms' nat forward add tcp 8080 to '[fd78::11]:80' network vms
+	says 'without nat' network set vms nat none
+	assert_eq "$(ctl --json network list | jq -r '.[0].nat66')" true nat66
+}
+
+run_tests "$@"
