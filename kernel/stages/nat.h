@@ -286,9 +286,9 @@ static __always_inline int nat_is_for_us(const struct ecs_frame *pkt, const stru
 	       dst == ecs_mac_word(np->net->gateway_mac);
 }
 
-/* Return: 0 if there is no room. */
-static __always_inline int nat_want_numbers(struct __sk_buff *skb, struct nat_run *np,
-					    struct nat_want *want)
+/* Return: 0 if there is no room. No part of nat_new(), below which the stack is full. */
+static __noinline int nat_want_numbers(struct __sk_buff *skb, struct nat_run *np,
+				       struct nat_want *want)
 {
 	__u32 network = want->network;
 	struct ecs_network *net = bpf_map_lookup_elem(&ecs_networks, &network);
