@@ -67,6 +67,8 @@ static void wrong_command_lines_exit_2(void **state)
 		{"$ctl network add lan vlna 5",
 		 "\"vlna\"; did you mean \"vlan\"? usage: network add"},
 		{"$ctl network add lan vlan x", "\"x\" is no value for vlan"},
+		{"$ctl nat forward add icmp 7 to 10.0.0.9 network vms", "no value for proto:"},
+		{"$ctl nat flows xyzzy", "unexpected word \"xyzzy\"; usage: nat flows"},
 		{"$ctl --frob show", "unknown option \"--frob\""},
 		{"$ctl --timeout", "\"--timeout\" needs a value"},
 		{"$ctl --timeout 0 show", "--timeout"},

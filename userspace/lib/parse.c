@@ -134,7 +134,9 @@ static int set_value(const struct ecs_command *command, const struct ecs_param *
 	if (!value)
 		return ecs_fail(err, -EINVAL, "%s: %s is no value for %s: expected %s",
 				command->words, ecs_quote(quoted, word),
-				param->keyword ? param->keyword : param->meta,
+				param->keyword ? param->keyword
+				: param->meta  ? param->meta
+					       : param->name,
 				ecs_param_expects(param, expects, sizeof(expects)));
 	if (json_object_set_new(params, param->name, value) < 0)
 		return ecs_fail(err, -ENOMEM, "out of memory");
