@@ -90,6 +90,10 @@ static void forwards_need_nat_and_a_target_in_the_network(void **state)
 		       "no address of network");
 	assert_refused(config, "nat forward add tcp 80 to 10.77.0.1 network vms", -EINVAL,
 		       "gateway");
+	assert_refused(config, "nat forward add tcp 80 to 10.77.0.255 network vms", -EINVAL,
+		       "broadcast");
+	assert_refused(config, "nat forward add tcp 80 to 10.77.0.0 network vms", -EINVAL,
+		       "network itself");
 	assert_refused(config, "nat forward add tcp 80-90 to 10.77.0.9:65530 network vms", -EINVAL,
 		       "beyond 65535");
 	assert_refused(config, "nat forward del tcp 80 network vms", -ENOENT, "no forward");

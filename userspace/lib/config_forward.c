@@ -93,6 +93,7 @@ int ecs_config_forward_target(const struct ecs_config_network *network,
 	char to[ECS_TARGET_TEXT_MAX], gateway[ECS_PREFIX_TEXT_MAX];
 	int span = forward->ports.high - forward->ports.low;
 	bool v6 = forward->to.family == AF_INET6;
+	const char *why = NULL;
 	const struct ecs_prefix *prefix = v6 ? &network->gateway6 : &network->gateway;
 
 	ecs_endpoint_format(&forward->to, to);
@@ -106,6 +107,14 @@ int ecs_config_forward_target(const struct ecs_config_network *network,
 				to, network->name, gateway);
 	if (!memcmp(forward->to.addr, prefix->addr, sizeof(prefix->addr)))
 		return ecs_fail(err, -EINVAL, "%s is the gateway itself; name a VM's address", to);
+	if (!v6) {
+		struct ecs_prefix host = *prefix;
+
+		memcpy(host.addr, forward->to.addr, sizeof(host.addr));
+		why = ecs_config_wrong_host(&host);
+	}
+	if (why)
+		return ecs_fail(err, -EINVAL, "%s cannot be a VM's: %s", to, why);
 	if (forward->to.port && forward->to.port + span > UINT16_MAX)
 		return ecs_fail(err, -EINVAL, "%d ports from %s on would go beyond 65535", span + 1,
 				to);

@@ -80,6 +80,9 @@ int ecs_config_nat_check(const struct ecs_config *config, const struct ecs_confi
 const struct ecs_config_forward *ecs_config_forward_of(const struct ecs_config *config,
 						       const char *network);
 
+/** ecs_config_wrong_host - why an IPv4 address cannot be a host's of its prefix. Return: NULL: it
+ * can. Source: RFC 1122, 3.2.1.3. */
+const char *ecs_config_wrong_host(const struct ecs_prefix *prefix);
 /**
  * ecs_config_forward_target - whether a forward goes to a VM that the network can have
  *

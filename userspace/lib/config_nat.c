@@ -66,14 +66,11 @@ static uint32_t addr4(const struct ecs_prefix *prefix)
 	       prefix->addr[3];
 }
 
-/* Why an address cannot be a host's; NULL: it can. Source: RFC 1122, 3.2.1.3. */
-static const char *wrong_gateway(const struct ecs_prefix *prefix)
+const char *ecs_config_wrong_host(const struct ecs_prefix *prefix)
 {
 	uint32_t addr = addr4(prefix),
 		 host = prefix->len < 32 ? addr & (UINT32_MAX >> prefix->len) : 0;
 
-	if (prefix->len < 8 || prefix->len > 30)
-		return "its prefix length must be 8 to 30, to hold VMs";
 	if (addr >> 24 == 0 || addr >> 24 == 127 || addr >> 28 >= 14)
 		return "it is no address of a host";
 	if (host == 0)
@@ -81,6 +78,13 @@ static const char *wrong_gateway(const struct ecs_prefix *prefix)
 	if (host == UINT32_MAX >> prefix->len)
 		return "it is the broadcast address";
 	return NULL;
+}
+
+static const char *wrong_gateway(const struct ecs_prefix *prefix)
+{
+	if (prefix->len < 8 || prefix->len > 30)
+		return "its prefix length must be 8 to 30, to hold VMs";
+	return ecs_config_wrong_host(prefix);
 }
 
 static const char *wrong_gateway6(const struct ecs_prefix *prefix)
