@@ -52,7 +52,7 @@ static const struct layout layouts[] = {
 	{"nat.flows",
 	 "no flows",
 	 {"proto", "network", "inside", "outside", "remote", "kind", "state", "age_s", "idle_s",
-	  "packets", "bytes"}},
+	  "packets_sent", "bytes_sent", "packets_received", "bytes_received"}},
 	{"stats",
 	 "no ports",
 	 {"port", "ifindex", "rx_packets", "rx_bytes", "tx_packets", "tx_bytes", "flooded",
