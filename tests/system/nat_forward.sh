@@ -77,7 +77,7 @@ test_vms_of_a_bridged_network_reach_forwards_and_are_reached()
 	assert ping_from a 10.0.0.2
 	# What is not asked for stays the host's, and what is not NAT's the switch's.
 	listen @ tcp 8081 'echo host'
-	assert_eq "$(ask b tcp 10.0.0.1 8081)" host "answer of the host"
+	assert_soon 5 same ask b tcp 10.0.0.1 8081 = host
 	assert_fails ask b tcp 10.0.0.1 8082
 	assert ping_from b 10.0.0.1
 	assert ping_from b 10.0.0.2
@@ -142,6 +142,16 @@ test_a_port_that_the_host_listens_on_is_refused_unless_forced()
 	assert_eq "$(ask lan tcp 10.0.0.1 8080)" host "answer before the forward"
 	must ctl nat forward add tcp 8080 to 10.77.0.11:80 network vms force
 	assert_eq "$(ask lan tcp 10.0.0.1 8080)" vm "answer of the forced forward"
+}
+
+test_a_gateway_in_the_uplinks_own_network_is_refused()
+{
+	nat_world gateway6 fd77::1/64 nat66
+	assert_match "$(ctl network add red uplink up0 gateway 10.0.0.5/24 nat 2>&1)" \
+		"10.0.0.5/24 is in the network of the uplink"
+	assert_match "$(ctl network add red uplink up0 gateway 10.1.0.1/8 nat 2>&1)" "10.0.0.1/24"
+	assert_match "$(ctl network set vms gateway6 fd00::5/64 2>&1)" "fd00::1/64"
+	assert ctl network add red uplink up0 gateway 10.0.1.1/24 nat
 }
 
 test_overlapping_forwards_of_one_uplink_are_refused()

@@ -296,6 +296,50 @@ static int check_ports(const struct ecs_ports *local, const json_t *params, stru
 			text, local->low, local->high);
 }
 
+static bool same_bits(const uint8_t *a, const uint8_t *b, int bits)
+{
+	for (int bit = 0; bit < bits; bit++)
+		if ((a[bit / 8] ^ b[bit / 8]) & (0x80 >> bit % 8))
+			return false;
+	return true;
+}
+
+/* What is in the gateway's network never leaves it, so the uplink's must be another one. */
+static int check_gateway(const struct ecs_observed *observed, const struct ecs_network *net,
+			 const struct ecs_prefix *gateway, struct ecs_err *err)
+{
+	for (size_t i = 0; i < observed->addr_count; i++) {
+		const struct ecs_addr *addr = &observed->addrs[i];
+		struct ecs_prefix there = {.family = addr->family, .len = addr->prefix_len};
+		char text[ECS_PREFIX_TEXT_MAX], there_text[ECS_PREFIX_TEXT_MAX];
+
+		if (addr->ifindex != net->nat_uplink || addr->family != gateway->family ||
+		    !same_bits(addr->addr, gateway->addr,
+			       there.len < gateway->len ? there.len : gateway->len))
+			continue;
+		memcpy(there.addr, addr->addr, sizeof(there.addr));
+		return ecs_fail(
+			err, -EINVAL,
+			"gateway %s is in the network of the uplink itself (%s), whose hosts "
+			"the VMs could not reach; give them a network of their own",
+			ecs_prefix_format(gateway, text), ecs_prefix_format(&there, there_text));
+	}
+	return 0;
+}
+
+static int check_network(const struct ecs_observed *observed, const struct ecs_state *want,
+			 const json_t *params, struct ecs_err *err)
+{
+	uint16_t id =
+		ecs_state_network_id(want, json_string_value(json_object_get(params, "name")));
+	const struct ecs_network *net = &want->networks[id];
+	int r = check_ports(&observed->local_ports, params, err);
+
+	for (int i = 0; r == 0 && net->nat_uplink && i < ECS_GATEWAY_ADDRS; i++)
+		r = check_gateway(observed, net, &want->gateways[id].addrs[i], err);
+	return r;
+}
+
 static int check_forward(const struct ecs_state *want, const json_t *params, struct ecs_err *err)
 {
 	const char *network = json_string_value(json_object_get(params, "network"));
@@ -328,7 +372,7 @@ int ecs_nat_check(struct ecs_daemon *d, const struct ecs_state *want, const char
 		  const json_t *params, struct ecs_err *err)
 {
 	if (!strcmp(method, "network.add") || !strcmp(method, "network.set"))
-		return check_ports(&d->observed.local_ports, params, err);
+		return check_network(&d->observed, want, params, err);
 	if (!strcmp(method, "nat.forward.add"))
 		return check_forward(want, params, err);
 	return 0;
