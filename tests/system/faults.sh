@@ -198,6 +198,41 @@ test_want_of_memory_in_an_upgrade_disturbs_nobody_and_loses_nothing()
 	assert_eq "$(pinned)" "" "what is pinned"
 }
 
+no_problems()
+{
+	[ "$(ctl --json status | jq -c .problems)" = "[]" ]
+}
+
+# After an overrun nobody knows what there is, and the kernel does not say.
+test_links_that_cannot_be_listed_cost_nobody_his_port()
+{
+	local i
+
+	config_net
+	vm_new a 11
+	vm_new b 12
+	DUMP_FAULT=$WORK/fault LD_PRELOAD=$TOOLS/bpffault.so switch_start --netlink-buffer 4096
+	wait_port vetha vethb
+	pinger_start a 12
+	touch "$WORK/fault"
+	kill -STOP $SWITCH_PID
+	for ((i = 0; i < 100; i++)); do
+		echo "link set vetha alias name$i"
+	done > "$WORK/alias.batch"
+	must ip -batch "$WORK/alias.batch"
+	kill -CONT $SWITCH_PID
+	assert_soon 5 grep -q "warning: cannot list the links: .*, retrying" "$WORK/ecswitchd-main.log"
+	assert_match "$(ctl --json status | jq -r ".problems[0]")" "cannot list the links" problem
+	assert_eq "$(ctl --json port list | jq -c '[.[].state] | unique')" '["up"]' "states of ports"
+	must ip addr add 10.1.0.1/24 dev lo # the list of addresses fails, too
+	rm "$WORK/fault"
+	assert_soon 10 no_problems
+	vm_new c 13
+	wait_port vethc
+	pinger_end
+	assert_eq "$LOST" 0 "lost pings"
+}
+
 test_capability_that_is_missing()
 {
 	local cap

@@ -138,4 +138,31 @@ test_overrun_hides_no_change_of_identity()
 	assert_soon 10 same ports_up = 50
 }
 
+test_overrun_hides_no_change_of_a_gateway()
+{
+	local i
+
+	silence
+	ns_new lan
+	veth_new lan up0
+	must ip addr add 10.0.0.1/24 dev up0
+	switch_config <<- 'EOF'
+		network add net uplink up0 gateway 10.77.0.1/24 nat
+	EOF
+	switch_start --netlink-buffer 4096
+	assert_soon 5 same cat /proc/sys/net/ipv4/conf/ecs-net/forwarding = 1
+	kill -STOP $SWITCH_PID
+	for ((i = 0; i < 100; i++)); do
+		echo "link set up0 alias name$i"
+	done > "$WORK/alias.batch"
+	must ip -batch "$WORK/alias.batch"
+	echo 0 > /proc/sys/net/ipv4/conf/ecs-net/forwarding
+	must ip addr del 10.77.0.1/24 dev ecs-net
+	must ip link set ecs-net down
+	kill -CONT $SWITCH_PID
+	assert_soon 10 same cat /proc/sys/net/ipv4/conf/ecs-net/forwarding = 1
+	assert_soon 10 eval "ip -br addr show dev ecs-net up | grep -q '10.77.0.1/24'"
+	assert_match "$(cat "$WORK/ecswitchd-main.log")" [Oo]verrun "the log"
+}
+
 run_tests "$@"

@@ -45,6 +45,7 @@ struct ecs_daemon {
 
 	struct ecs_config *config;
 	struct ecs_observed observed;
+	struct ecs_err behind; /* why the kernel's links or addresses could not be read; or "" */
 	struct ecs_guests guests;
 	struct ecs_state have;
 	struct ecs_problems problems;
@@ -71,6 +72,8 @@ int ecs_follow_open(struct ecs_daemon *d, struct ecs_err *err);
 void ecs_follow_close(struct ecs_daemon *d);
 /** ecs_follow_refresh - read a link again without waiting for the kernel's word of it. */
 void ecs_follow_refresh(struct ecs_daemon *d, const char *name);
+/** ecs_follow_catch_up - read the kernel's links again if that failed the last time. */
+void ecs_follow_catch_up(struct ecs_daemon *d);
 
 /* adopt.c */
 

@@ -13,11 +13,9 @@
 #include "reserve.h"
 #include "userspace/lib/log.h"
 
-static void store_link(const struct ecs_link *link, void *ctx)
+static void store_link(const struct ecs_link *link, void *observed)
 {
-	struct ecs_daemon *d = ctx;
-
-	if (ecs_observed_link_set(&d->observed, link) < 0)
+	if (ecs_observed_link_set(observed, link) < 0)
 		ecs_error("out of memory: link %s is not followed", link->name);
 }
 
@@ -26,7 +24,7 @@ static void refresh_link(struct ecs_daemon *d, uint32_t ifindex)
 	struct ecs_link link;
 
 	if (ecs_link_get(d->nl, ifindex, &link, NULL) == 0)
-		store_link(&link, d);
+		store_link(&link, &d->observed);
 }
 
 /*
@@ -53,7 +51,7 @@ static void on_link(const struct ecs_link *link, void *ctx)
 	bool veth = !strcmp(link->kind, "veth");
 	bool news = !old || old->peer != link->peer || old->peer_elsewhere != link->peer_elsewhere;
 
-	store_link(link, d);
+	store_link(link, &d->observed);
 	ecs_guest_check(&d->guests, link);
 	if (veth && !link->peer)
 		refresh_link(d, link->ifindex);
@@ -73,19 +71,22 @@ static void on_link_gone(uint32_t ifindex, void *ctx)
 	ecs_reconcile_request(d);
 }
 
-static void store_addr(const struct ecs_addr *addr, void *ctx)
+static void store_addr(const struct ecs_addr *addr, void *observed)
 {
-	struct ecs_daemon *d = ctx;
-
-	ecs_observed_addr_add(&d->observed, addr);
+	ecs_observed_addr_add(observed, addr);
 }
 
 static void on_addr(void *ctx)
 {
 	struct ecs_daemon *d = ctx;
+	struct ecs_observed now = {};
 
-	ecs_observed_clear_addrs(&d->observed);
-	ecs_addr_list(d->nl, store_addr, d, NULL);
+	if (ecs_addr_list(d->nl, store_addr, &now, &d->behind) == 0) {
+		ecs_observed_clear_addrs(&d->observed);
+		for (size_t i = 0; i < now.addr_count; i++)
+			ecs_observed_addr_add(&d->observed, &now.addrs[i]);
+	}
+	ecs_observed_free(&now);
 	ecs_reconcile_request(d);
 }
 
@@ -126,29 +127,43 @@ static void on_tc_lost(uint32_t ifindex, void *ctx)
 	ecs_reconcile_request(d);
 }
 
+/* A list that breaks off must not pass for all that there is: its ports would go. */
 static int read_all(struct ecs_daemon *d, struct ecs_err *err)
 {
-	int r;
+	struct ecs_observed now = {.local_ports = ecs_reserve_local_range()};
+	int r = ecs_link_list(d->nl, store_link, &now, err);
 
-	d->observed.local_ports = ecs_reserve_local_range();
-	ecs_observed_clear_links(&d->observed);
-	ecs_observed_clear_addrs(&d->observed);
-	r = ecs_link_list(d->nl, store_link, d, err);
-	return r < 0 ? r : ecs_addr_list(d->nl, store_addr, d, err);
+	if (r == 0)
+		r = ecs_addr_list(d->nl, store_addr, &now, err);
+	if (r < 0) {
+		ecs_observed_free(&now);
+		return r;
+	}
+	ecs_observed_free(&d->observed);
+	d->observed = now;
+	return 0;
+}
+
+/* Whatever news was lost: of links, hooks, addresses and settings. */
+static void read_again(struct ecs_daemon *d)
+{
+	struct ecs_err err = {};
+
+	if (read_all(d, &err) == 0)
+		ecs_guests_prune(&d->guests, &d->observed);
+	d->behind = err;
+	for (size_t i = 0; i < d->have.port_count; i++)
+		d->have.ports[i].dirty = true;
+	for (uint16_t id = 1; id <= ECS_NETWORKS_MAX; id++)
+		d->have.network_dirty[id] = d->have.networks[id].used;
 }
 
 static void on_overrun(void *ctx)
 {
 	struct ecs_daemon *d = ctx;
-	struct ecs_err err = {};
 
 	ecs_info("netlink overrun: reading all links again");
-	if (read_all(d, &err) < 0)
-		ecs_error("cannot read the links: %s", err.text);
-	else
-		ecs_guests_prune(&d->guests, &d->observed);
-	for (size_t i = 0; i < d->have.port_count; i++)
-		d->have.ports[i].dirty = true;
+	read_again(d);
 	ecs_reconcile_request(d);
 }
 
@@ -193,6 +208,12 @@ int ecs_follow_open(struct ecs_daemon *d, struct ecs_err *err)
 void ecs_follow_refresh(struct ecs_daemon *d, const char *name)
 {
 	refresh_link(d, if_nametoindex(name));
+}
+
+void ecs_follow_catch_up(struct ecs_daemon *d)
+{
+	if (d->behind.text[0])
+		read_again(d);
 }
 
 void ecs_follow_close(struct ecs_daemon *d)

@@ -66,11 +66,6 @@ bool ecs_observed_link_del(struct ecs_observed *observed, uint32_t ifindex)
 	return true;
 }
 
-void ecs_observed_clear_links(struct ecs_observed *observed)
-{
-	observed->count = 0;
-}
-
 void ecs_observed_clear_addrs(struct ecs_observed *observed)
 {
 	observed->addr_count = 0;

@@ -26,7 +26,6 @@ void ecs_observed_free(struct ecs_observed *observed);
 int ecs_observed_link_set(struct ecs_observed *observed, const struct ecs_link *link);
 /** ecs_observed_link_del - forget. Return: true if it was there. */
 bool ecs_observed_link_del(struct ecs_observed *observed, uint32_t ifindex);
-void ecs_observed_clear_links(struct ecs_observed *observed);
 void ecs_observed_clear_addrs(struct ecs_observed *observed);
 /** ecs_observed_addr_add - note that a link holds an address; link-local ones do not count. */
 int ecs_observed_addr_add(struct ecs_observed *observed, const struct ecs_addr *addr);

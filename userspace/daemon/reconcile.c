@@ -101,6 +101,13 @@ static void note_failure(struct ecs_daemon *d, struct ecs_state *want, const str
 	ecs_event_text(d, "error", text);
 }
 
+/* What the kernel has by now is not known: what was known stays in use. */
+static void note_behind(struct ecs_daemon *d)
+{
+	if (d->behind.text[0] && ecs_problems_note(&d->problems, "links", d->behind.text))
+		ecs_warning("%s, retrying", d->behind.text);
+}
+
 static void on_recovered(const struct ecs_problem *problem, void *ctx)
 {
 	char text[64];
@@ -149,8 +156,8 @@ static bool wants_place(const struct ecs_state *state)
 	return false;
 }
 
-/* Links that we made or removed ourselves; the kernel's word of it comes later. */
-static bool see_gateways(struct ecs_daemon *d, const struct ecs_plan *plan)
+/* Links that we made, changed or removed ourselves; the kernel's word of it comes later. */
+static bool see_links(struct ecs_daemon *d, const struct ecs_plan *plan)
 {
 	bool made = false;
 
@@ -166,6 +173,8 @@ static bool see_gateways(struct ecs_daemon *d, const struct ecs_plan *plan)
 			ecs_follow_refresh(d, op->gateway.host);
 			ecs_follow_refresh(d, op->gateway.port);
 			made = true;
+		} else if (op->verb == ECS_OP_PROMISC_ON) {
+			ecs_follow_refresh(d, op->name);
 		}
 	}
 	return made;
@@ -179,6 +188,7 @@ static bool apply(struct ecs_daemon *d, struct ecs_plan *plan, struct ecs_state 
 
 	announce(d, want);
 	ecs_problems_begin(&d->problems);
+	note_behind(d);
 	for (size_t i = 0; i < plan->count; i++) {
 		if (plan->ops[i].result >= 0)
 			continue;
@@ -190,11 +200,11 @@ static bool apply(struct ecs_daemon *d, struct ecs_plan *plan, struct ecs_state 
 	ecs_state_free(&d->have);
 	d->have = *want;
 	*want = (struct ecs_state){};
-	retry_later(d, failures > 0);
+	retry_later(d, failures > 0 || d->behind.text[0]);
 	ecs_ladder_wake(d);
 	if (wants_place(&d->have))
 		ecs_reconcile_request(d);
-	return see_gateways(d, plan);
+	return see_links(d, plan);
 }
 
 static bool reconcile(struct ecs_daemon *d)
@@ -218,6 +228,7 @@ static bool reconcile(struct ecs_daemon *d)
 void ecs_reconcile_now(struct ecs_daemon *d)
 {
 	sd_event_source_set_enabled(d->reconcile, SD_EVENT_OFF);
+	ecs_follow_catch_up(d);
 	follow_default_route(d);
 	if (reconcile(d))
 		reconcile(d); /* now with the links that the first turn made */
