@@ -103,6 +103,21 @@ static inline bool exists(uint32_t ifindex, const void *ctx)
 	return ecs_observed_by_index(&w->observed, ifindex);
 }
 
+static inline void see_promisc(struct world *w)
+{
+	for (size_t i = 0; i < w->plan.count; i++) {
+		const struct ecs_op *op = &w->plan.ops[i];
+		struct ecs_link link;
+
+		if (op->verb != ECS_OP_PROMISC_ON && op->verb != ECS_OP_PROMISC_OFF)
+			continue;
+		link = *ecs_observed_by_index(&w->observed, op->ifindex);
+		link.flags = op->verb == ECS_OP_PROMISC_ON ? link.flags | IFF_PROMISC
+							   : link.flags & ~IFF_PROMISC;
+		ecs_observed_link_set(&w->observed, &link);
+	}
+}
+
 /* One turn of the reconcile loop in which every operation succeeds. */
 static inline void turn(struct world *w)
 {
@@ -110,6 +125,7 @@ static inline void turn(struct world *w)
 	ecs_state_free(&w->want);
 	assert_int_equal(ecs_desired_make(w->config, &w->observed, &w->have, &w->want), 0);
 	assert_int_equal(ecs_plan_make(&w->have, &w->want, exists, w, &w->plan), 0);
+	see_promisc(w);
 	ecs_state_free(&w->have);
 	w->have = w->want;
 	w->want = (struct ecs_state){};

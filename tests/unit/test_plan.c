@@ -323,22 +323,57 @@ static void a_port_that_becomes_an_uplink_leaves_clsact(void **state)
 	assert_false(ecs_state_port_get(&w->have, 2)->port.flags & ECS_PORT_OWN_CLSACT);
 }
 
+static void set_promisc(struct world *w, uint32_t ifindex, bool on)
+{
+	struct ecs_link link = *ecs_observed_by_index(&w->observed, ifindex);
+
+	link.flags = on ? link.flags | IFF_PROMISC : link.flags & ~IFF_PROMISC;
+	ecs_observed_link_set(&w->observed, &link);
+}
+
 static void promiscuity_is_remembered_as_ours(void **state)
 {
 	struct world *w = *state;
-	struct ecs_link link = link_of(2, "eth0", "");
 
 	configure(w, "network add lan uplink eth0\n");
 	appear(w, 2, "eth0", "");
 	turn(w);
 	assert_int_equal(count(w, ECS_OP_PROMISC_ON), 1);
-	link.flags |= IFF_PROMISC;
-	ecs_observed_link_set(&w->observed, &link);
 	turn(w);
 	assert_int_equal(w->plan.count, 0);
 	configure(w, "network del lan\n");
 	turn(w);
 	assert_int_equal(count(w, ECS_OP_PROMISC_OFF), 1);
+}
+
+/* Somebody turned it off, or the daemon was killed before it turned it on. */
+static void promiscuity_that_is_missing_comes_back(void **state)
+{
+	struct world *w = *state;
+
+	configure(w, "network add lan uplink eth0\n");
+	appear(w, 2, "eth0", "");
+	set_promisc(w, 2, true);
+	turn(w);
+	assert_int_equal(count(w, ECS_OP_PROMISC_ON), 0);
+	for (int i = 0; i < 2; i++) {
+		set_promisc(w, 2, false);
+		turn(w);
+		assert_int_equal(count(w, ECS_OP_PROMISC_ON), 1);
+	}
+}
+
+static void promiscuity_ends_when_the_uplink_is_only_the_way_out_of_nat(void **state)
+{
+	struct world *w = *state;
+
+	configure(w, "network add lan uplink eth0\n");
+	appear(w, 2, "eth0", "");
+	turn(w);
+	configure(w, "network set lan gateway 10.0.0.1/24 nat\n");
+	turn(w);
+	assert_int_equal(count(w, ECS_OP_PROMISC_OFF), 1);
+	assert_false(ecs_state_port_get(&w->have, 2)->port.flags & ECS_PORT_OWN_PROMISC);
 }
 
 int main(void)
@@ -365,6 +400,8 @@ int main(void)
 		T(an_uplink_hangs_on_tcx_where_there_is_tcx),
 		T(a_port_that_becomes_an_uplink_leaves_clsact),
 		T(promiscuity_is_remembered_as_ours),
+		T(promiscuity_that_is_missing_comes_back),
+		T(promiscuity_ends_when_the_uplink_is_only_the_way_out_of_nat),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

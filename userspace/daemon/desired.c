@@ -135,8 +135,7 @@ static void fill_port(const struct ecs_desired *c, const struct ecs_link *link,
 	if (ecs_observed_addressed(c->observed, link->ifindex))
 		port->port.flags |= ECS_PORT_ADDRESSED;
 	if (old)
-		port->port.flags |= old->port.flags &
-				    (ECS_PORT_OWN_CLSACT | ECS_PORT_OWN_PROMISC | ECS_PORT_OWN_LRO);
+		port->port.flags |= old->port.flags & (ECS_PORT_OWN_CLSACT | ECS_PORT_OWN_LRO);
 }
 
 /* Makes a link a port, or says in the waiting list why not. Return: the port or NULL. */
@@ -181,9 +180,15 @@ struct ecs_waiting ecs_desired_request(const char *name, uint8_t role, uint16_t 
 }
 
 /* Links that filter by address must hear frames for the machines behind us. */
-static void want_promisc(struct ecs_state_port *port, const struct ecs_link *link)
+static void want_promisc(const struct ecs_desired *c, struct ecs_state_port *port,
+			 const struct ecs_link *link)
 {
-	if (strcmp(link->kind, "veth") && strcmp(link->kind, "tap") && !(link->flags & IFF_PROMISC))
+	const struct ecs_state_port *old = ecs_state_port_get(c->have, link->ifindex);
+
+	if (!strcmp(link->kind, "veth") || !strcmp(link->kind, "tap"))
+		return;
+	port->lacks_promisc = !(link->flags & IFF_PROMISC);
+	if (port->lacks_promisc || (old && (old->port.flags & ECS_PORT_OWN_PROMISC)))
 		port->port.flags |= ECS_PORT_OWN_PROMISC;
 }
 
@@ -216,7 +221,7 @@ static void make_uplink(struct ecs_desired *c, const struct ecs_config_network *
 		ecs_desired_nat_uplink(c, from, port);
 		return;
 	}
-	want_promisc(port, link);
+	want_promisc(c, port, link);
 	if (!from->vlan)
 		port->port.network = id;
 	net->uplink = link->ifindex;
@@ -247,7 +252,7 @@ static struct ecs_state_port *patch_end(struct ecs_desired *c, const char *name)
 	if (!port)
 		port = claim(c, link, &what);
 	if (port)
-		want_promisc(port, link);
+		want_promisc(c, port, link);
 	return port;
 }
 

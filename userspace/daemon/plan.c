@@ -276,8 +276,10 @@ static void plan_hooks(struct ecs_plan_context *c)
 		enum ecs_prog egress = again ? ECS_PROG_NONE : old->egress;
 		uint32_t flags = old ? old->port.flags : 0;
 
-		if ((new->port.flags & ~flags) & ECS_PORT_OWN_PROMISC)
+		if (new->lacks_promisc)
 			ecs_plan_add(c, ECS_OP_PROMISC_ON, new);
+		else if (flags & ~new->port.flags & ECS_PORT_OWN_PROMISC)
+			ecs_plan_add(c, ECS_OP_PROMISC_OFF, new);
 		if (new->port.role == ECS_ROLE_UPLINK && again)
 			ecs_plan_add(c, ECS_OP_LRO_OFF, new);
 		if (!on_tcx(new) && ((new->ingress &&new->ingress != ingress) ||

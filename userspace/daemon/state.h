@@ -25,8 +25,9 @@ struct ecs_state_port {
 	struct ecs_patch patch; /* with ECS_PORT_PATCHED */
 	enum ecs_prog ingress;	/* programs on the hooks */
 	enum ecs_prog egress;
-	bool manual; /* named by a command, not found by a match */
-	bool dirty;  /* an operation failed: do all of them again */
+	bool manual;	    /* named by a command, not found by a match */
+	bool dirty;	    /* an operation failed: do all of them again */
+	bool lacks_promisc; /* of the wanted state only, as seen by desired.c */
 };
 
 struct ecs_state_fdb {
