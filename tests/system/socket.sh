@@ -141,4 +141,55 @@ test_a_stopped_daemon_makes_the_tool_wait_no_longer_than_told()
 	assert served
 }
 
+# Connections that wait to be accepted.
+waiting_clients()
+{
+	ss -Hxl | awk -v path=$SOCKET '$5 == path { print $3 }'
+}
+
+# Both wait when the daemon goes on: of one who asked 600 things at once, and one who asks one.
+test_client_that_asks_much_at_once_lets_others_in_between()
+{
+	local i
+
+	socket_new
+	ns_new_silent a
+	veth_new a vetha
+	must ctl network add empty
+	must ctl match add 'veth*' network lan
+	wait_port vetha
+	for ((i = 0; i < 12000; i++)); do
+		printf 'fdb add 02:00:00:00:%02x:%02x vetha\n' $((i / 256)) $((i % 256))
+	done > "$WORK/fdb"
+	must ctl --timeout 60 batch "$WORK/fdb" # so that each answer takes a while
+	for ((i = 0; i < 600; i++)); do
+		echo '{"jsonrpc":"2.0","id":1,"method":"fdb.list","params":{"network":"empty"}}'
+	done > "$WORK/asked"
+	kill -STOP $SWITCH_PID
+	start much @ sh -c "cat asked | socat -d -d -t 60 - UNIX-CONNECT:$SOCKET > answers"
+	assert_soon 5 grep -q "data transfer loop" much.log
+	start one @ sh -c "$ECSWITCHCTL --timeout 60 status > one.answer; wc -l < answers > seen"
+	assert_soon 5 same waiting_clients = 2
+	kill -CONT $SWITCH_PID
+	assert_soon 20 test -s seen
+	assert_le "$(cat seen)" 400 "answers to the one before the other had his"
+	assert_soon 20 same eval "wc -l < answers" = 600
+}
+
+test_readers_leave_room_for_root()
+{
+	local i
+
+	ulimit -n 160
+	socket_new
+	chmod 666 $SOCKET
+	for ((i = 0; i < 60; i++)); do
+		setpriv --reuid 65534 --regid 65534 --clear-groups \
+			socat -u UNIX-CONNECT:$SOCKET STDOUT >> turned-away &
+	done
+	assert_soon 10 same eval 'grep -c "too many clients" turned-away' = 20
+	assert served
+	assert ctl network add other
+}
+
 run_tests "$@"

@@ -10,6 +10,7 @@
 #include <grp.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -30,7 +31,8 @@ struct ecs_server {
 	int fd;
 	sd_event_source *source;
 	struct ecs_client_conn *clients;
-	size_t count;
+	size_t count, max;
+	size_t readers; /* at most half of all, so that root always gets in */
 	size_t monitors;
 };
 
@@ -90,12 +92,19 @@ static void client_free(struct ecs_client_conn *client)
 	if (client->next)
 		client->next->prev = client->prev;
 	server->count--;
+	server->readers -= !client->writer;
 	server->monitors -= client->monitor;
 	sd_event_source_disable_unref(client->source);
 	close(client->fd);
 	free(client->in.data);
 	free(client->out.data);
 	free(client);
+}
+
+/* Whether there is input that nobody has looked at. */
+static bool is_waiting(const struct ecs_client_conn *client)
+{
+	return !client->closing && !client->out.len && client->in.len > client->scanned;
 }
 
 /* Return: 0; -errno if the client is gone. */
@@ -119,8 +128,9 @@ static int client_flush(struct ecs_client_conn *client)
 		buffer_consume(&client->out, sent);
 	if (client->closing && !client->out.len)
 		shutdown(client->fd, SHUT_WR);
-	/* Whoever has answers to fetch is not read from. */
-	sd_event_source_set_io_events(client->source, client->out.len ? EPOLLOUT : EPOLLIN);
+	/* Whoever has answers to fetch, or requests to be served, is not read from. */
+	sd_event_source_set_io_events(client->source,
+				      client->out.len || is_waiting(client) ? EPOLLOUT : EPOLLIN);
 	return 0;
 }
 
@@ -148,34 +158,37 @@ static void client_line(struct ecs_client_conn *client, const char *line, size_t
 	}
 }
 
-/* Answers every complete line, as long as the client takes the answers. */
-static int client_lines(struct ecs_client_conn *client)
+/* Takes the next complete line out of the input and answers it. Return: whether there was one. */
+static bool client_next_line(struct ecs_client_conn *client)
 {
-	int r = 0;
+	char *end =
+		memchr(client->in.data + client->scanned, '\n', client->in.len - client->scanned);
+	size_t used;
 
-	while (r == 0 && !client->out.len) {
-		char *end = memchr(client->in.data + client->scanned, '\n',
-				   client->in.len - client->scanned);
-
-		if (!end)
+	client->scanned = client->in.len;
+	if (!end)
+		return false;
+	if (end > client->in.data)
+		client_line(client, client->in.data, end - client->in.data);
+	for (used = end + 1 - client->in.data; used < client->in.len; used++)
+		if (client->in.data[used] != '\n')
 			break;
-		if (end > client->in.data)
-			client_line(client, client->in.data, end - client->in.data);
-		buffer_consume(&client->in, end + 1 - client->in.data);
-		client->scanned = 0;
-		r = client_flush(client);
-		if (!client->in.len)
-			return r;
-	}
-	if (!client->out.len)
-		client->scanned = client->in.len;
-	if (r == 0 && client->scanned > ECS_RPC_LINE_MAX) {
+	buffer_consume(&client->in, used);
+	client->scanned = 0;
+	return true;
+}
+
+/* One request, as long as the client takes the answers: the next one waits for the next turn of the
+ * loop, behind links and other clients. */
+static int client_serve(struct ecs_client_conn *client)
+{
+	if (!client->out.len && client->in.len && !client_next_line(client) &&
+	    client->in.len > ECS_RPC_LINE_MAX) {
 		client_queue(client, ecs_rpc_error(NULL, ECS_RPC_INVALID_REQUEST,
 						   "message is longer than 4 MiB"));
 		client->closing = true;
-		r = client_flush(client);
 	}
-	return r;
+	return client_flush(client);
 }
 
 static int client_read(struct ecs_client_conn *client)
@@ -194,7 +207,7 @@ static int client_read(struct ecs_client_conn *client)
 	}
 	if (buffer_append(&client->in, chunk, n) < 0)
 		return -ENOMEM;
-	return client_lines(client);
+	return client_serve(client);
 }
 
 static int on_client(sd_event_source *source, int fd, uint32_t events, void *ctx)
@@ -205,8 +218,8 @@ static int on_client(sd_event_source *source, int fd, uint32_t events, void *ctx
 	(void)source, (void)fd;
 	if (events & EPOLLOUT) {
 		r = client_flush(client);
-		if (r == 0 && !client->out.len && client->in.len)
-			r = client_lines(client);
+		if (r == 0 && is_waiting(client))
+			r = client_serve(client);
 	} else if (events & (EPOLLIN | EPOLLHUP | EPOLLERR)) {
 		r = client_read(client);
 	}
@@ -226,8 +239,12 @@ static bool may_write(int fd)
 
 static int client_add(struct ecs_server *server, int fd)
 {
-	struct ecs_client_conn *client = calloc(1, sizeof(*client));
+	bool writer = may_write(fd);
+	struct ecs_client_conn *client;
 
+	if (server->count >= server->max || (!writer && server->readers >= server->max / 2))
+		return -EMFILE;
+	client = calloc(1, sizeof(*client));
 	if (!client || sd_event_add_io(server->d->event, &client->source, fd, EPOLLIN, on_client,
 				       client) < 0) {
 		free(client);
@@ -235,12 +252,13 @@ static int client_add(struct ecs_server *server, int fd)
 	}
 	client->fd = fd;
 	client->server = server;
-	client->writer = may_write(fd);
+	client->writer = writer;
 	client->next = server->clients;
 	if (client->next)
 		client->next->prev = client;
 	server->clients = client;
 	server->count++;
+	server->readers += !writer;
 	return 0;
 }
 
@@ -254,7 +272,7 @@ static int on_connect(sd_event_source *source, int fd, uint32_t events, void *ct
 	(void)source, (void)events;
 	if (client < 0)
 		return 0;
-	if (server->count < CLIENTS_MAX && client_add(server, client) == 0)
+	if (client_add(server, client) == 0)
 		return 0;
 	send(client, full, sizeof(full) - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
 	close(client);
@@ -292,6 +310,16 @@ static int listen_on(const char *path, struct ecs_err *err)
 	return taken;
 }
 
+/* Half of the descriptors are the switch's own. */
+static size_t clients_max(void)
+{
+	struct rlimit files;
+
+	if (getrlimit(RLIMIT_NOFILE, &files) < 0 || files.rlim_cur / 2 >= CLIENTS_MAX)
+		return CLIENTS_MAX;
+	return files.rlim_cur / 2;
+}
+
 int ecs_server_open(struct ecs_daemon *d, struct ecs_err *err)
 {
 	struct ecs_server *server = calloc(1, sizeof(*server));
@@ -300,6 +328,7 @@ int ecs_server_open(struct ecs_daemon *d, struct ecs_err *err)
 	if (!server)
 		return ecs_fail(err, -ENOMEM, "out of memory");
 	server->d = d;
+	server->max = clients_max();
 	server->fd = listen_on(d->socket_path, err);
 	r = server->fd;
 	if (r >= 0) {
