@@ -276,4 +276,35 @@ test_sighup_reloads_and_keeps_what_runs_if_the_file_is_broken()
 	assert ping4 lan 11
 }
 
+test_save_replaces_nothing_but_a_file_and_keeps_its_mode()
+{
+	local conf=/etc/ecswitch/ecswitch.conf
+
+	mv $conf /etc/ecswitch/real.conf 2> /dev/null || touch /etc/ecswitch/real.conf
+	ln -s real.conf $conf
+	chmod 640 /etc/ecswitch/real.conf
+	mknod "$WORK/null" c 1 3
+	switch_start
+	must ctl network add saved
+	assert_match "$(ctl save "$WORK/null" 2>&1)" "no regular file" "word on a device"
+	assert_eq "$(stat -c %F "$WORK/null")" "character special file" "the device"
+	mkdir "$WORK/folder"
+	assert_match "$(ctl save "$WORK/folder" 2>&1)" "no regular file" "word on a folder"
+	assert_match "$(ctl save /proc/x 2>&1)" "cannot write beside /proc/x" "word where no file can be"
+	assert ctl save
+	assert test -L $conf
+	assert grep -q "network add saved" /etc/ecswitch/real.conf
+	assert_eq "$(stat -c %a /etc/ecswitch/real.conf)" 640 "mode of the file"
+}
+
+test_file_that_is_named_from_here_is_saved_and_reloaded()
+{
+	echo "network add lan" > "$WORK/my.conf"
+	switch_start -c my.conf
+	must ctl network add saved
+	assert ctl save
+	assert grep -q "network add saved" "$WORK/my.conf"
+	assert ctl reload
+}
+
 run_tests "$@"

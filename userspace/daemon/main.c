@@ -120,12 +120,23 @@ static int parse_options(int argc, char *argv[], struct ecs_options *options)
 	return r;
 }
 
+/* "save" takes no other than absolute paths. */
+static char *absolute(const char *path)
+{
+	ECS_FREE char *cwd = *path == '/' ? NULL : getcwd(NULL, 0);
+	char *text;
+
+	if (!cwd)
+		return strdup(path);
+	return asprintf(&text, "%s/%s", cwd, path) < 0 ? NULL : text;
+}
+
 static int make_paths(struct ecs_daemon *d, struct ecs_err *err)
 {
 	const char *instance = d->options.instance;
 
-	d->config_path =
-		d->options.config_path ? strdup(d->options.config_path) : ecs_path_config(instance);
+	d->config_path = d->options.config_path ? absolute(d->options.config_path)
+						: ecs_path_config(instance);
 	d->socket_path = ecs_path_socket(instance);
 	d->pins_path = ecs_path_pins(instance);
 	if (!d->config_path || !d->socket_path || !d->pins_path ||

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -79,35 +80,54 @@ static int write_config(FILE *out, const struct ecs_config *config, const char *
 	return 0;
 }
 
-/* Written beside and renamed over, so that a full disk or a crash leaves the old file. */
-int ecs_config_save(const struct ecs_config *config, const char *path, const char *header,
-		    struct ecs_err *err)
+static int write_whole(int fd, const struct ecs_config *config, const char *header)
 {
-	char temp[4096];
-	FILE *out;
+	FILE *out = fdopen(fd, "w");
+	int r = out ? write_config(out, config, header) : -errno;
+
+	if (!out) {
+		close(fd);
+		return r;
+	}
+	if (r == 0 && (fflush(out) || ferror(out) || fsync(fd) < 0))
+		r = errno ? -errno : -EIO;
+	fclose(out);
+	return r;
+}
+
+/* Written beside and renamed over, so that a full disk or a crash leaves the old file. */
+static int replace_file(const struct ecs_config *config, const char *path, const char *header,
+			mode_t mode, struct ecs_err *err)
+{
+	char temp[PATH_MAX + 8];
 	int fd, r;
 
 	snprintf(temp, sizeof(temp), "%s.XXXXXX", path);
 	fd = mkostemp(temp, O_CLOEXEC);
 	if (fd < 0)
 		return ecs_fail(err, -errno, "cannot write beside %s: %s", path, strerror(errno));
-	fchmod(fd, 0644);
-	out = fdopen(fd, "w");
-	r = out ? write_config(out, config, header) : -errno;
-	if (r == 0 && (fflush(out) || ferror(out) || fsync(fd) < 0))
-		r = errno ? -errno : -EIO;
-	if (out)
-		fclose(out);
-	else
-		close(fd);
+	fchmod(fd, mode);
+	r = write_whole(fd, config, header);
 	if (r == 0 && rename(temp, path) < 0)
 		r = -errno;
-	if (r < 0) {
-		unlink(temp);
-		return ecs_fail(err, r, "cannot write %s: %s; the old file is unchanged", path,
-				strerror(-r));
-	}
-	return 0;
+	if (r == 0)
+		return 0;
+	unlink(temp);
+	return ecs_fail(err, r, "cannot write %s: %s; the old file is unchanged", path,
+			strerror(-r));
+}
+
+int ecs_config_save(const struct ecs_config *config, const char *path, const char *header,
+		    struct ecs_err *err)
+{
+	ECS_FREE char *target = realpath(path, NULL); /* where a symbolic link leads */
+	struct stat st;
+	bool exists = target && stat(target, &st) == 0;
+
+	if (exists && !S_ISREG(st.st_mode))
+		return ecs_fail(err, -EINVAL, "cannot write %s: it is no regular file", path);
+	return replace_file(config, target ? target : path, header,
+			    exists ? st.st_mode & 0777 : 0644, err);
 }
 
 /* What tells one version of the operator's file from another. */
