@@ -10,6 +10,7 @@ switch_start()
 	for ((i = 1; i < $#; i++)); do
 		[ "${!i}" != -i ] || instance=${*:$((i + 1)):1}
 	done
+	: > "$WORK/start-$instance"
 	"$ECSWITCHD" "$@" 2>> "$WORK/ecswitchd-$instance.log" &
 	SWITCH_PID=$!
 	wait_until 10 switch_decides "$instance" $SWITCH_PID
@@ -17,9 +18,11 @@ switch_start()
 		fail "ecswitchd $* does not answer: $(tail -n 3 "$WORK/ecswitchd-$instance.log")"
 }
 
+# While the socket is the last daemon's, or none, there is nobody to ask: that would only slow down
+# the one who is starting.
 switch_decides() # INSTANCE PID
 {
-	gone "$2" || switch_answers "$1" "$2"
+	gone "$2" || { [ "/run/ecswitch/$1.sock" -nt "$WORK/start-$1" ] && switch_answers "$1" "$2"; }
 }
 
 switch_answers() # INSTANCE PID

@@ -110,6 +110,15 @@ test_kernel_that_is_too_old_is_named()
 	assert_eq "$(pinned)" "" "what is pinned"
 }
 
+test_switch_can_be_taken_down_where_its_programs_are_refused()
+{
+	switch_with_vms
+	switch_kill
+	must faulty $PROG_LOAD 3 $EINVAL "$ECSWITCHD" --detach # the first two are trials of libbpf's
+	assert_eq "$(pinned)" "" "what is pinned"
+	assert_eq "$(attached)" 0 "attached programs"
+}
+
 # each_shortage COMMAND CHECK [OPTIONS...]: the daemon starts with the first call of a kind failing,
 # with the second one, and so on until all succeed; after each failure CHECK must hold.
 each_shortage()

@@ -145,6 +145,14 @@ static int explain_load(int code, struct ecs_err *err)
 			strerror(-code));
 }
 
+/* To take a switch down takes its maps alone: that works where the programs do not load, too. */
+static void leave_out_programs(struct bpf_object *obj)
+{
+	struct bpf_program *prog;
+
+	bpf_object__for_each_program(prog, obj) bpf_program__set_autoload(prog, false);
+}
+
 static int object_load(struct ecs_datapath *dp, const char *pins, bool any, struct ecs_err *err)
 {
 	struct bpf_map *map;
@@ -180,6 +188,8 @@ static int object_load(struct ecs_datapath *dp, const char *pins, bool any, stru
 		if (r < 0)
 			return r;
 	}
+	if (any)
+		leave_out_programs(dp->skel->obj);
 	r = ecswitch_bpf__load(dp->skel);
 	if (r < 0)
 		return explain_load(r, err);
