@@ -127,14 +127,6 @@ int ecs_mnl_dump(struct ecs_nl *nl, struct mnl_socket *sock, struct nlmsghdr *nl
 		 int (*fn)(const struct nlmsghdr *nlh, void *vec), struct ecs_vec *vec,
 		 struct ecs_err *err);
 
-/**
- * ecs_ingress_kind - which qdisc stands where a clsact would
- * @kind: out, 16 bytes: "clsact" or "ingress"
- *
- * Return: 0; -ENOENT if there is none; -ENODEV; -errno.
- */
-int ecs_ingress_kind(struct ecs_nl *nl, uint32_t ifindex, char kind[16], struct ecs_err *err);
-
 /** ecs_attr_text - copy a string attribute; leaves @text alone if it is none. */
 void ecs_attr_text(const struct nlattr *attr, char *text, size_t size);
 

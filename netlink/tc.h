@@ -70,6 +70,14 @@ int ecs_filter_list(struct ecs_nl *nl, uint32_t ifindex, enum ecs_hook hook,
 		    struct ecs_err *err);
 
 /**
+ * ecs_ingress_kind - which qdisc stands where a clsact would
+ * @kind: out, 16 bytes: "clsact" or "ingress"
+ *
+ * Return: 0; -ENOENT if there is none; -ENODEV; -errno.
+ */
+int ecs_ingress_kind(struct ecs_nl *nl, uint32_t ifindex, char kind[16], struct ecs_err *err);
+
+/**
  * ecs_clsact_list - dump the links that have a clsact qdisc
  * @fn: called with the ifindex of each
  *

@@ -4,7 +4,7 @@
 . "$(dirname "$0")/../lib/system.bash"
 . "$TOP/tests/lib/nat.bash"
 
-TEST_TIMEOUT=240
+TEST_TIMEOUT=$((240 + 100 * ${LIVES:-0}))
 
 # What ecswitch may change of a machine, as far as it does not change by itself.
 machine()
@@ -102,6 +102,101 @@ test_detach_gives_the_machine_back_as_it_was()
 	switch_kill
 	must "$ECSWITCHD" --detach
 	assert_as_before
+}
+
+# Two configurations that have as little as possible in common, one at the daemon's place.
+two_configurations()
+{
+	switch_config <<- 'END'
+		network add vms uplink up0 gateway 10.77.0.1/24 gateway6 fd77::1/64 nat nat66
+		network add tagged uplink up0 vlan 7 gateway 10.99.0.1/24
+		match add veth? network vms
+		nat forward add tcp 8080-8082 to 10.77.0.11:80 network vms
+		patch add vethp1 vethp2
+		cast add tv from vetha dst 239.1.1.1 port 5000
+		cast to tv vethb
+	END
+	cp /etc/ecswitch/ecswitch.conf "$WORK/one"
+	cat > "$WORK/two" <<- 'END'
+		network add vms gateway 10.77.0.1/24
+		network add other uplink up0 vlan 7 gateway 10.98.0.1/24
+		match add veth? network other
+		cast add tv from vethb dst 239.1.1.1 port 5000
+		cast to tv vetha
+	END
+}
+
+# dying STEP COMMAND...: what it starts ends, as by kill -9, before that step; see bpffault.c. 0: not.
+dying()
+{
+	STEPS=$WORK/steps STEPS_MAX=$1 LD_PRELOAD=$TOOLS/bpffault.so "${@:2}"
+}
+
+# steps_of COMMAND...: sets $STEPS to how many there were until it or the daemon ended.
+steps_of()
+{
+	: > "$WORK/steps"
+	"$@" > "$WORK/step.log" 2>&1
+	STEPS=$(stat -c %s "$WORK/steps")
+	rm "$WORK/steps"
+}
+
+# Whatever the daemon died in, the next one makes of it what it should be.
+assert_second_is_whole()
+{
+	local links='^(up0|veth[abs]|ecp-.*)$'
+
+	wait_port up0 vetha vethb ecp-vms ecp-other
+	assert_eq "$(map_links)" "$(ip -j link |
+		jq -r ".[] | select(.ifname | test(\"$links\")) | .ifindex" | sort -n | xargs)" "links in the maps"
+	assert_eq "$(ip -j link | jq -r '.[].ifname | select(startswith("ecs-"))' | sort | xargs)" \
+		"ecs-other ecs-vms" gateways
+	assert_eq "$(ctl --json status | jq -c .problems)" "[]" problems
+}
+
+# A life in which the daemon dies at a start, in a change and in detach; 0: it does not. Sets how many
+# steps there were.
+life() # STEP-OF-START STEP-OF-CHANGE STEP-OF-DETACH
+{
+	cp "$WORK/one" /etc/ecswitch/ecswitch.conf
+	if [ "$1" -ne 0 ]; then
+		steps_of dying "$1" "$ECSWITCHD"
+		dying "$2" switch_start
+	else
+		steps_of dying 0 switch_start
+		START_STEPS=$STEPS
+	fi
+	wait_port up0 vetha vethb
+	steps_of ctl apply "$WORK/two"
+	CHANGE_STEPS=$STEPS
+	kill -9 "$SWITCH_PID" 2> "$WORK/kill.log"
+	wait "$SWITCH_PID"
+	cp "$WORK/two" /etc/ecswitch/ecswitch.conf
+	dying "$3" switch_start
+	assert_second_is_whole
+	steps_of ctl detach
+	DETACH_STEPS=$STEPS
+	wait "$SWITCH_PID"
+	must "$ECSWITCHD" --detach
+	machine > "$WORK/after"
+	assert_eq "$(diff "$WORK/before" "$WORK/after")" "" "what is left after deaths at $*"
+}
+
+# All steps: LIVES=300 tests/system/detach.sh test_kill_…
+test_kill_at_any_step_of_a_start_a_change_and_detach_leaves_nothing()
+{
+	local start change detach i lives=${LIVES:-2}
+
+	machine_make
+	two_configurations
+	life 0 0 0
+	start=$START_STEPS change=$CHANGE_STEPS detach=$DETACH_STEPS
+	echo "$start steps of a start, $change of a change, $detach of detach"
+	for ((i = 0; i < lives; i++)); do
+		life $((1 + (start * i + RANDOM % start) / lives)) \
+			$((1 + (change * i + RANDOM % change) / lives)) \
+			$((1 + (detach * i + RANDOM % detach) / lives))
+	done
 }
 
 run_tests "$@"

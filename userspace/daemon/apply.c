@@ -12,36 +12,51 @@
 #include <ecswitch/cleanup.h>
 
 static void run_maps(const struct ecs_applier *a, struct ecs_plan *plan, bool removals);
+static void run_port_dels(const struct ecs_applier *a, struct ecs_plan *plan);
 static void run_flushes(const struct ecs_applier *a, struct ecs_plan *plan);
 static void run_filter_dels(const struct ecs_applier *a, struct ecs_plan *plan);
 static void run_clsact_dels(const struct ecs_applier *a, struct ecs_plan *plan);
 static void run_clsact_adds(const struct ecs_applier *a, struct ecs_plan *plan,
 			    struct ecs_state *want);
 static void run_filter_sets(const struct ecs_applier *a, struct ecs_plan *plan);
-static void run_links(const struct ecs_applier *a, struct ecs_plan *plan, struct ecs_state *want);
+static void run_links(const struct ecs_applier *a, struct ecs_plan *plan, struct ecs_state *want,
+		      bool removals);
 static void run_tcx(const struct ecs_applier *a, struct ecs_plan *plan, bool removals);
 static int count_failures(const struct ecs_plan *plan);
 
+/*
+ * The daemon may be killed between any two steps, and the next one knows only what is in the maps.
+ * So an entry is there before what it remembers is done, and goes after that is undone.
+ */
 int ecs_apply(const struct ecs_applier *applier, struct ecs_plan *plan, struct ecs_state *want)
 {
-	run_maps(applier, plan, true);
 	run_tcx(applier, plan, true);
 	run_filter_dels(applier, plan);
 	run_clsact_dels(applier, plan);
+	run_links(applier, plan, want, true);
+	ecs_apply_gateways(applier, plan, true);
+	run_maps(applier, plan, true);
 	run_flushes(applier, plan);
 	run_maps(applier, plan, false);
 	ecs_apply_nat(applier, plan, want);
-	ecs_apply_gateways(applier, plan);
-	run_links(applier, plan, want);
+	ecs_apply_gateways(applier, plan, false);
+	run_links(applier, plan, want, false);
 	run_clsact_adds(applier, plan, want);
 	run_filter_sets(applier, plan);
 	run_tcx(applier, plan, false);
+	run_port_dels(applier, plan);
 	return count_failures(plan);
 }
 
-static bool is_removal(enum ecs_op_verb verb)
+bool ecs_op_removes(enum ecs_op_verb verb)
 {
 	return verb < ECS_OP_PORT_SET;
+}
+
+/* An entry that is a port, and not a VLAN of one. */
+static bool ends_port(const struct ecs_op *op)
+{
+	return op->verb == ECS_OP_PORT_DEL && !op->key.vid;
 }
 
 static int map_op(const struct ecs_applier *a, const struct ecs_op *op)
@@ -87,20 +102,33 @@ static int forgive(int result)
 	return result == -ENOENT || result == -ENODEV || result == -EINVAL ? 0 : result;
 }
 
+static void run_map(const struct ecs_applier *a, struct ecs_op *op)
+{
+	int r = map_op(a, op);
+
+	if (ecs_op_removes(op->verb))
+		r = forgive(r);
+	if (r == 0)
+		return;
+	op->result = r;
+	snprintf(op->text, sizeof(op->text), "map write: %s", strerror(-r));
+}
+
 static void run_maps(const struct ecs_applier *a, struct ecs_plan *plan, bool removals)
 {
 	for (size_t i = 0; i < plan->count; i++) {
 		struct ecs_op *op = &plan->ops[i];
 
-		if (is_removal(op->verb) != removals)
-			continue;
-		op->result = map_op(a, op);
-		if (removals)
-			op->result = forgive(op->result);
-		if (op->result < 0)
-			snprintf(op->text, sizeof(op->text), "map write: %s",
-				 strerror(-op->result));
+		if (ecs_op_removes(op->verb) == removals && !ends_port(op))
+			run_map(a, op);
 	}
+}
+
+static void run_port_dels(const struct ecs_applier *a, struct ecs_plan *plan)
+{
+	for (size_t i = 0; i < plan->count; i++)
+		if (ends_port(&plan->ops[i]))
+			run_map(a, &plan->ops[i]);
 }
 
 struct flush {
@@ -249,15 +277,16 @@ static void run_clsact_dels(const struct ecs_applier *a, struct ecs_plan *plan)
 				plan->ops[i].result == -EBUSY ? 0 : forgive(plan->ops[i].result);
 }
 
-static void remember(const struct ecs_applier *a, struct ecs_state *want, uint32_t ifindex,
-		     uint32_t flag)
+/* What we change of a link is noted in its entry before, and taken out if nothing came of it. */
+static void note(const struct ecs_applier *a, struct ecs_state *want, uint32_t ifindex,
+		 uint32_t flag, bool ours)
 {
 	struct ecs_state_port *port = ecs_state_port_get(want, ifindex);
 	struct ecs_port_key key = {.ifindex = ifindex};
 
 	if (!port)
 		return;
-	port->port.flags |= flag;
+	port->port.flags = ours ? port->port.flags | flag : port->port.flags & ~flag;
 	ecs_datapath_port_set(a->dp, &key, &port->port);
 }
 
@@ -279,9 +308,10 @@ static void run_link(const struct ecs_applier *a, struct ecs_op *op, struct ecs_
 	case ECS_OP_LRO_OFF:
 		if (ecs_lro_get(a->nl, op->name, &on, NULL) < 0 || !on)
 			break; /* most drivers have none */
+		note(a, want, op->ifindex, ECS_PORT_OWN_LRO, true);
 		op->result = ecs_lro_set(a->nl, op->name, false, &err);
-		if (op->result == 0)
-			remember(a, want, op->ifindex, ECS_PORT_OWN_LRO);
+		if (op->result < 0)
+			note(a, want, op->ifindex, ECS_PORT_OWN_LRO, false);
 		break;
 	default:
 		return;
@@ -290,10 +320,12 @@ static void run_link(const struct ecs_applier *a, struct ecs_op *op, struct ecs_
 		snprintf(op->text, sizeof(op->text), "%s", err.text);
 }
 
-static void run_links(const struct ecs_applier *a, struct ecs_plan *plan, struct ecs_state *want)
+static void run_links(const struct ecs_applier *a, struct ecs_plan *plan, struct ecs_state *want,
+		      bool removals)
 {
 	for (size_t i = 0; i < plan->count; i++)
-		run_link(a, &plan->ops[i], want);
+		if (ecs_op_removes(plan->ops[i].verb) == removals)
+			run_link(a, &plan->ops[i], want);
 }
 
 struct owner {
@@ -329,15 +361,26 @@ static void refuse_owned(const struct ecs_applier *a, struct ecs_op *op)
 static void run_clsact_adds(const struct ecs_applier *a, struct ecs_plan *plan,
 			    struct ecs_state *want)
 {
+	ECS_FREE bool *missing = calloc(plan->count + 1, sizeof(*missing));
+	char kind[16];
+
+	for (size_t i = 0; missing && i < plan->count; i++) {
+		const struct ecs_op *op = &plan->ops[i];
+
+		missing[i] = op->verb == ECS_OP_CLSACT_ADD &&
+			     ecs_ingress_kind(a->nl, op->ifindex, kind, NULL) == -ENOENT;
+		if (missing[i])
+			note(a, want, op->ifindex, ECS_PORT_OWN_CLSACT, true);
+	}
 	run_tc(a, plan, ECS_OP_CLSACT_ADD, ECS_TC_CLSACT_ADD);
-	for (size_t i = 0; i < plan->count; i++) {
+	for (size_t i = 0; missing && i < plan->count; i++) {
 		struct ecs_op *op = &plan->ops[i];
 
 		if (op->verb != ECS_OP_CLSACT_ADD)
 			continue;
-		if (op->result == 0) {
-			remember(a, want, op->ifindex, ECS_PORT_OWN_CLSACT);
-		} else if (op->result == -EEXIST) {
+		if (missing[i] && op->result < 0)
+			note(a, want, op->ifindex, ECS_PORT_OWN_CLSACT, false);
+		if (op->result == -EEXIST) {
 			op->result = 0;
 			refuse_owned(a, op);
 		}

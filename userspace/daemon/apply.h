@@ -25,8 +25,11 @@ struct ecs_applier {
  */
 int ecs_apply(const struct ecs_applier *applier, struct ecs_plan *plan, struct ecs_state *want);
 
+/** ecs_op_removes - whether operations of this kind belong to the first half of ecs_apply(). */
+bool ecs_op_removes(enum ecs_op_verb verb);
+
 /** ecs_apply_gateways - run the operations on gateways' links; a part of ecs_apply(). */
-void ecs_apply_gateways(const struct ecs_applier *applier, struct ecs_plan *plan);
+void ecs_apply_gateways(const struct ecs_applier *applier, struct ecs_plan *plan, bool removals);
 
 /** ecs_apply_nat - end flows and reserve ports; a part of ecs_apply(). */
 void ecs_apply_nat(const struct ecs_applier *applier, struct ecs_plan *plan,

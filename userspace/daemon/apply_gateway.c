@@ -110,12 +110,12 @@ static int run(const struct ecs_applier *a, const struct ecs_op *op, struct ecs_
 	}
 }
 
-void ecs_apply_gateways(const struct ecs_applier *applier, struct ecs_plan *plan)
+void ecs_apply_gateways(const struct ecs_applier *applier, struct ecs_plan *plan, bool removals)
 {
 	for (size_t i = 0; i < plan->count; i++) {
 		struct ecs_op *op = &plan->ops[i];
 		struct ecs_err err = {};
-		int r = run(applier, op, &err);
+		int r = ecs_op_removes(op->verb) == removals ? run(applier, op, &err) : 0;
 
 		if (r == 0)
 			continue;

@@ -85,16 +85,30 @@ static void ours_load(struct set *ours, const char *path)
 	set_parse(ours, line);
 }
 
-static int ours_save(const char *text, const char *path)
+/* Renamed over the old one: of half a list the other half would never be given back. */
+static int text_save(const char *text, const char *path)
 {
 	ECS_CLOSE int fd = -1;
+	char temp[512];
+	int r = 0;
 
 	if (!*text)
 		return unlink(path) < 0 && errno != ENOENT ? -errno : 0;
-	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-	if (fd < 0 || dprintf(fd, "%s\n", text) < 0)
-		return -errno;
-	return 0;
+	snprintf(temp, sizeof(temp), "%s.new", path);
+	fd = open(temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	if (fd < 0 || dprintf(fd, "%s\n", text) < 0 || rename(temp, path) < 0) {
+		r = -errno;
+		unlink(temp);
+	}
+	return r;
+}
+
+static int ours_save(const struct set *ours, const char *path, struct ecs_err *err)
+{
+	ECS_FREE char *text = set_format(ours);
+	int r = text ? text_save(text, path) : -ENOMEM;
+
+	return r < 0 ? ecs_fail(err, r, "cannot write %s: %s", path, strerror(-r)) : 0;
 }
 
 /* Ours are those that we want and nobody else has reserved. */
@@ -108,11 +122,23 @@ static void merge(struct set *all, struct set *ours, const struct set *want)
 	}
 }
 
+static int kernel_set(const struct set *all, const char *old, struct ecs_err *err)
+{
+	ECS_FREE char *text = set_format(all);
+	int r = -ENOMEM;
+
+	if (text && !strcmp(old, text))
+		return 0;
+	if (text)
+		r = ecs_sysctl_write(RESERVED, *text ? text : "\n");
+	return r < 0 ? ecs_fail(err, r, "cannot write net/" RESERVED ": %s", strerror(-r)) : 0;
+}
+
 int ecs_reserve(const struct ecs_ports *ports, size_t count, const char *path, struct ecs_err *err)
 {
-	ECS_FREE struct set *sets = calloc(3, sizeof(*sets));
-	ECS_FREE char *old = NULL, *all_text = NULL, *ours_text = NULL;
-	struct set *all = sets, *ours = sets + 1, *want = sets + 2;
+	ECS_FREE struct set *sets = calloc(4, sizeof(*sets));
+	struct set *all = sets, *ours = sets + 1, *want = sets + 2, *once = sets + 3;
+	ECS_FREE char *old = NULL;
 	int r;
 
 	if (!sets)
@@ -124,18 +150,15 @@ int ecs_reserve(const struct ecs_ports *ports, size_t count, const char *path, s
 	ours_load(ours, path);
 	for (size_t i = 0; i < count; i++)
 		set_add(want, &ports[i]);
+	*once = *ours;
 	merge(all, ours, want);
-	all_text = set_format(all);
-	ours_text = set_format(ours);
-	if (!all_text || !ours_text)
-		return ecs_fail(err, -ENOMEM, "out of memory");
-	r = ours_save(ours_text, path); /* first: what is not remembered is never given back */
-	if (r < 0)
-		return ecs_fail(err, r, "cannot write %s: %s", path, strerror(-r));
-	if (!strcmp(old, all_text))
-		return 0;
-	r = ecs_sysctl_write(RESERVED, *all_text ? all_text : "\n");
-	return r < 0 ? ecs_fail(err, r, "cannot write net/" RESERVED ": %s", strerror(-r)) : 0;
+	for (uint32_t port = 0; port < PORTS; port++)
+		once->has[port] |= ours->has[port];
+	/* What is not remembered is never given back: what comes is so before, what goes after. */
+	r = ours_save(once, path, err);
+	if (r == 0)
+		r = kernel_set(all, old, err);
+	return r < 0 ? r : ours_save(ours, path, err);
 }
 
 struct ecs_ports ecs_reserve_local_range(void)
