@@ -374,7 +374,11 @@ test_error_in_the_configuration_ends_the_daemon_and_not_the_switch()
 {
 	local before
 
+	switch_config <<< "network ad net"
+	refuses "ecswitch.conf:1: "
+	assert_eq "$(pinned)" "" "what is pinned"
 	switch_with_vms
+	assert_match "$("$ECSWITCHD" --detach 2>&1)" "is running already.*ecswitchctl detach" "word of --detach"
 	switch_kill
 	before=$(bpftool -j map dump pinned $PINS/ecs_ports | md5sum)
 	echo "network ad net" >> /etc/ecswitch/ecswitch.conf

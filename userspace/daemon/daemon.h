@@ -115,6 +115,9 @@ int ecs_detach(struct ecs_daemon *d, struct ecs_err *err);
 
 /* running.c */
 
+/** ecs_config_check - whether there is a configuration to begin with, before anything is made or
+ * loaded. */
+int ecs_config_check(const struct ecs_daemon *d, struct ecs_err *err);
 /** ecs_config_start - the configuration to begin with: what was running if the file has not
  * changed since, the file, or the built-in default. */
 int ecs_config_start(struct ecs_daemon *d, bool adopted, struct ecs_err *err);

@@ -150,9 +150,9 @@ static int make_paths(struct ecs_daemon *d, struct ecs_err *err)
 }
 
 /* One daemon an instance: the lock goes with the process, however it ends. */
-static int take_lock(const char *instance, struct ecs_err *err)
+static int take_lock(const struct ecs_options *options, struct ecs_err *err)
 {
-	ECS_FREE char *path = ecs_path_lock(instance);
+	ECS_FREE char *path = ecs_path_lock(options->instance);
 	int fd = path ? open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600) : -1;
 	int r;
 
@@ -163,8 +163,11 @@ static int take_lock(const char *instance, struct ecs_err *err)
 		return fd;
 	r = -errno;
 	close(fd);
-	return ecs_fail(err, r, "an ecswitchd of instance \"%s\" is running already (%s is locked)",
-			instance, path);
+	return ecs_fail(err, r,
+			"an ecswitchd of instance \"%s\" is running already (%s is locked)%s%s",
+			options->instance, path,
+			options->detach ? "; use ecswitchctl detach, with -i " : "",
+			options->detach ? options->instance : "");
 }
 
 static int on_terminate(sd_event_source *source, const struct signalfd_siginfo *info, void *ctx)
@@ -228,7 +231,9 @@ static int open_switch(struct ecs_daemon *d, struct ecs_err *err)
 	bool adopted = false;
 	int r;
 
-	r = open_loop(d, err);
+	r = d->options.detach ? 0 : ecs_config_check(d, err);
+	if (r == 0)
+		r = open_loop(d, err);
 	if (r == 0)
 		r = ecs_nl_open(&d->nl, err);
 	if (r == 0)
@@ -334,7 +339,7 @@ int main(int argc, char *argv[])
 	raise_limits();
 	r = make_paths(&d, &err);
 	if (r == 0) {
-		lock = take_lock(d.options.instance, &err);
+		lock = take_lock(&d.options, &err);
 		r = lock < 0 ? lock : run(&d, &err);
 	}
 	if (r < 0)

@@ -192,6 +192,18 @@ static int config_builtin(struct ecs_config **out, struct ecs_err *err)
 	return r;
 }
 
+int ecs_config_check(const struct ecs_daemon *d, struct ecs_err *err)
+{
+	struct ecs_config *config = NULL;
+	int r;
+
+	if (running_is_current(d))
+		return 0;
+	r = ecs_config_load_file(d->config_path, &config, err);
+	ecs_config_free(config);
+	return r == -ENOENT && !d->options.config_path ? 0 : r;
+}
+
 int ecs_config_start(struct ecs_daemon *d, bool adopted, struct ecs_err *err)
 {
 	int r;
