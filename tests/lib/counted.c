@@ -8,10 +8,10 @@
  *B counted receive PORT [GROUP]     counts; GROUP is joined on eth0
  *
  * The sender prints "started" after the first datagram, the receiver "ready". At the end the
- * sender prints {"sent":N,"ref":N}, where ref are the datagrams whose number is a multiple of 3,
- * and the receiver, when its socket is empty, how many different ones it got, all and ref, how
- * many twice, and what its own socket had no room for. What a queue of the sender's own has no
- * room for counts as not sent.
+ * sender prints {"sent":N,"ref":N,"per_second":N}, where ref are the datagrams whose number is a
+ * multiple of 3, and per_second is what became of RATE; the receiver, when its socket is empty, how
+ * many different ones it got, all and ref, how many twice, and what its own socket had no room for.
+ * What a queue of the sender's own has no room for counts as not sent.
  */
 #include <config.h>
 
@@ -154,14 +154,14 @@ static void transmit(bool cast, const char *address, const char *port, double ra
 	struct timespec tick = {.tv_nsec = 1000000};
 	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), on = 1;
 	uint32_t sent = 0;
-	uint64_t start;
+	uint64_t begun, start;
 	double due = 0;
 
 	if (fd < 0 || inet_pton(AF_INET, address, &to.sin_addr) != 1 ||
 	    setsockopt(fd, IPPROTO_IP, IP_RECVERR, &on, sizeof(on)) || /* tells of full queues */
 	    connect(fd, (struct sockaddr *)&to, sizeof(to)))
 		err(1, "%s port %s", address, port);
-	start = now_ns();
+	begun = start = now_ns();
 	while (!stopped && sent < SEQUENCES_MAX) {
 		/* What a busy machine kept from being sent in time is not made up for. */
 		due += (double)(now_ns() - start) * rate / 1e9;
@@ -178,7 +178,8 @@ static void transmit(bool cast, const char *address, const char *port, double ra
 		}
 		nanosleep(&tick, NULL);
 	}
-	printf("{\"sent\":%u,\"ref\":%u}\n", sent, (sent + 2) / 3);
+	printf("{\"sent\":%u,\"ref\":%u,\"per_second\":%.0f}\n", sent, (sent + 2) / 3,
+	       sent * 1e9 / (double)(now_ns() - begun));
 }
 
 /* --- receiving --- */

@@ -56,7 +56,7 @@ counted_end() # send|receive NAME...
 		assert alive "${!pid}"
 		kill "${!pid}"
 		assert_soon 20 gone "${!pid}"
-		echo "$name $what: $(tail -n 1 "$WORK/$name-$what.log")"
+		echo "figure: $name $what: $(tail -n 1 "$WORK/$name-$what.log")"
 	done
 }
 
