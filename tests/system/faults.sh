@@ -246,7 +246,7 @@ test_capability_that_is_missing()
 {
 	local cap
 
-	for cap in bpf net_admin; do
+	for cap in bpf net_admin perfmon; do
 		refuses "CAP_BPF|CAP_NET_ADMIN|not permitted" setpriv --bounding-set "-$cap,-sys_admin" \
 			--inh-caps "-$cap,-sys_admin"
 	done
