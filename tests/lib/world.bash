@@ -45,6 +45,9 @@ run_tests()
 		exit 1
 	fi
 	[ $# -gt 0 ] || set -- $(list_tests)
+	for name in "$@"; do
+		declare -F "$name" > /dev/null || { echo "Bail out! there is no $name in $0"; exit 2; }
+	done
 	echo "1..$#"
 	log=$(mktemp)
 	# A world does not outlive who made it.
@@ -93,7 +96,8 @@ enter_world()
 	cd /run/work || exit 1
 	ip link set lo up
 	sysctl -qw net.ipv6.conf.all.accept_dad=0 net.ipv6.conf.default.accept_dad=0
-	declare -g WORK=/run/work
+	declare -g WORK=/run/work NAP
+	exec {NAP}<> <(:) # nothing ever comes: for waiting
 	trap 'on_exit $?' EXIT
 	"$1"
 }
@@ -201,7 +205,7 @@ wait_until()
 	shift
 	until "$@" > /dev/null 2>&1; do
 		[ "$(now_ms)" -lt $end ] || return 1
-		sleep 0.015
+		read -rt 0.015 -u "$NAP" || true # sleep(1) would be one process more each time
 	done
 }
 
