@@ -6,8 +6,6 @@
 # and the cast "tv" of 239.1.1.1:5000 that comes from the sender.
 cast_world()
 {
-	local i
-
 	command -v ffmpeg > /dev/null || skip "ffmpeg is not installed"
 	switch_config <<-'TEXT'
 		network add lan
@@ -18,24 +16,47 @@ cast_world()
 	veth_new src vsrc
 	addr_add src eth0 10
 	must ns src ip route add 239.0.0.0/8 dev eth0
-	wait_port vsrc
-	for ((i = 1; i <= $1; i++)); do
-		ns_new "r$i"
-		veth_new "r$i" "vr$i"
-		addr_add "r$i" eth0 $((20 + i))
-		wait_port "vr$i"
-	done
+	receivers_new "$1"
+	assert_soon 5 same ports_up = $(($1 + 1))
 	assert ctl cast add tv from vsrc dst 239.1.1.1 port 5000
 }
 
-# stream_new FILE SECONDS VIDEO-OPTIONS...: a test picture with a tone, as a transport stream.
+# receivers_new N: the machines, all links in one go.
+receivers_new()
+{
+	local i
+
+	for ((i = 1; i <= $1; i++)); do
+		touch "/run/netns/r$i"
+		must unshare "--net=/run/netns/r$i" sysctl -qw net.ipv6.conf.{all,default}.accept_dad=0
+		echo "link add vr$i type veth peer name eth0 netns r$i"
+		echo "link set vr$i up"
+	done > "$WORK/links.batch"
+	must ip -batch "$WORK/links.batch"
+	for ((i = 1; i <= $1; i++)); do
+		printf '%s\n' "link set lo up" "link set eth0 up" "addr add 10.0.0.$((20 + i))/24 dev eth0" \
+			"addr add fd00::$((20 + i))/64 dev eth0 nodad" > "$WORK/ends.batch"
+		must ns "r$i" ip -batch "$WORK/ends.batch"
+	done
+}
+
+# cast_again [OPTION...]: the cast tv anew, with no receivers and nothing learned of the last stream.
+cast_again()
+{
+	assert ctl cast del tv
+	assert ctl cast add tv from vsrc dst 239.1.1.1 port 5000 "$@"
+}
+
+# stream_new FILE SECONDS VIDEO-OPTIONS...: a test picture with a tone, as a transport stream. AUDIO
+# is another codec than mp2.
 stream_new()
 {
 	local file=$1 seconds=$2
 
 	shift 2
 	must ffmpeg -nostdin -v error -f lavfi -i "testsrc2=size=320x180:rate=25" -f lavfi \
-		-i "sine=frequency=440" -t "$seconds" -pix_fmt yuv420p "$@" -c:a mp2 -f mpegts "$file"
+		-i "sine=frequency=440" -t "$seconds" -pix_fmt yuv420p "$@" -c:a "${AUDIO:-mp2}" \
+		-f mpegts "$file"
 }
 
 listens() # NS PORT
@@ -53,14 +74,21 @@ record()
 	assert_soon 5 listens "$1" "$port"
 }
 
-# play FILE [OPTION...]: four times as fast as it is meant to be seen.
+# play FILE [OPTION...]: four times as fast as it is meant to be seen, or RATE times.
 play()
 {
 	local file=$1
 
 	shift
-	must ns src ffmpeg -nostdin -v error -readrate 4 -copyts -i "$file" -map 0 -c copy "$@" -f mpegts \
-		"udp://239.1.1.1:5000?pkt_size=1316"
+	must ns src ffmpeg -nostdin -v error -readrate "${RATE:-4}" -copyts -i "$file" -map 0 -c copy "$@" \
+		-f mpegts "udp://239.1.1.1:5000?pkt_size=1316"
+}
+
+# play_fast FILE [SIZE]: the file as it is, in datagrams of SIZE, as fast as receivers can be expected
+# to read. For policies that do not look at the clock.
+play_fast()
+{
+	must ns src "$TOOLS/tsplay" -z "${2:-1316}" "$1" 239.1.1.1 5000 > played
 }
 
 receiver() # NAME KEY
@@ -74,24 +102,38 @@ recorded() # NS [PORT]
 	[ "$(stat -c %s "$WORK/$1.ts")" = "$(receiver "${2:-v$1}" '.bytes - 42 * .packets')" ]
 }
 
-# frames FILE SKIP: time stamp and checksum of each decoded picture, without those that ffmpeg
-# itself leaves out.
-frames()
+# decode FILE SKIP OUTPUT...: framemd5 into FILE.SKIP.md5, what the decoder says into FILE.SKIP.warnings.
+decode()
 {
-	ffmpeg -nostdin -v warning -skip_frame "$2" -fflags +discardcorrupt -copyts -i "$1" -map 0:v \
-		-fps_mode passthrough -enc_time_base 1:90000 -f framemd5 - 2> "$1.warnings" |
-		awk -F, '!/^#/ { print $3, $6 }'
+	local out=$1.$2
+
+	ffmpeg -nostdin -y -v warning -skip_frame "$2" -fflags +discardcorrupt -copyts -i "$1" -map 0:v \
+		-fps_mode passthrough -enc_time_base 1:90000 -f framemd5 "$out.md5" "${@:3}" \
+		2> "$out.warnings"
 }
 
-audio()
+# frames FILE SKIP: time stamp and checksum of each decoded picture, without those that ffmpeg
+# itself leaves out. A file that did not change is decoded once; its sound is read on the way, if
+# there is any.
+frames()
 {
-	ffmpeg -nostdin -v error -i "$1" -map 0:a -c copy -f md5 -
+	if [ ! "$1.$2.done" -nt "$1" ]; then
+		decode "$1" "$2" -map 0:a -c copy -f md5 "$1.sound" || decode "$1" "$2"
+		touch "$1.$2.done"
+	fi
+	awk -F, '!/^#/ { print $3, $6 }' "$1.$2.md5"
+}
+
+audio() # FILE
+{
+	frames "$1" default > /dev/null
+	[ -s "$1.sound" ] && cat "$1.sound" || echo "no sound in $1"
 }
 
 # continuity_errors FILE: packets with payload whose counter does not follow the last one's.
 continuity_errors()
 {
-	od -An -v -tu1 -w188 "$1" | awk '{
+	od -An -v -tu1 -w188 "$1" | cut -c 1-16 | awk '{
 		pid = ($2 % 32) * 256 + $3; cc = $4 % 16; payload = int($4 / 16) % 2
 		if ($1 != 71) { errors++; next }
 		if (pid == 8191) next
@@ -104,7 +146,7 @@ continuity_errors()
 assert_clean()
 {
 	assert_eq "$(continuity_errors "$WORK/$1.ts")" 0 "continuity errors of $1"
-	assert_eq "$(cat "$WORK/$1.ts.warnings")" "" "what the decoder says of $1"
+	assert_eq "$(cat "$WORK/$1.ts.default.warnings")" "" "what the decoder says of $1"
 }
 
 # assert_oracle NS SOURCE-NS SKIP: exactly the frames that ffmpeg keeps of the whole stream, and
@@ -130,35 +172,44 @@ assert_part()
 	assert_eq "$(audio "$WORK/$1.ts")" "$(audio "$WORK/$2.ts")" "sound of $1"
 }
 
-# five_receivers: all, key, ref, thin 50% and drop nonref 25%, at vr1 to vr5.
-five_receivers()
+# Six receivers, vr1 to vr6: all, key, ref, thin 50%, drop nonref 25% and gop 10.
+POLICY_COUNT=6
+policies_set()
 {
 	assert ctl cast to tv vr1
 	assert ctl cast to tv vr2 policy key
 	assert ctl cast to tv vr3 policy ref
 	assert ctl cast to tv vr4 policy thin 50%
 	assert ctl cast to tv vr5 policy drop nonref 25%
+	assert ctl cast to tv vr6 policy gop 10
 }
 
-# five_policies COMMAND...: what these receivers get of what the command plays.
-five_policies()
+# policies_play COMMAND...: what these receivers get of what the command plays.
+policies_play()
 {
-	local i
+	local i recorders=()
 
-	cast_world 5
-	five_receivers
-	for i in 1 2 3 4 5; do
+	policies_set
+	for ((i = 1; i <= POLICY_COUNT; i++)); do
 		record "r$i"
+		recorders+=("$STARTED")
 	done
 	"$@"
-	for i in 1 2 3 4 5; do
+	for ((i = 1; i <= POLICY_COUNT; i++)); do
 		assert_soon 5 recorded "r$i"
 	done
+	kill "${recorders[@]}"
 	ctl cast show tv
 }
 
+# frames_sent LINK: frames that were sent to a receiver.
+frames_sent()
+{
+	receiver "$1" '.sent.key + .sent.ref + .sent.nonref'
+}
+
 # The oracle's frames, and of those that may go as many as were asked for.
-assert_five_policies()
+assert_policies()
 {
 	local all nonref
 
@@ -169,6 +220,9 @@ assert_five_policies()
 	nonref=$((all - $(frames "$WORK/r1.ts" noref | wc -l)))
 	assert_part r4 r1 $((all - nonref * 50 / 100))
 	assert_part r5 r1 $((all - nonref * 25 / 100))
+	assert_part r6 r1 "$(frames_sent vr6)"
+	assert_le "$(frames_sent vr6)" $((10 * $(frames "$WORK/r1.ts" nokey | wc -l))) "frames in GOPs"
+	assert_le "$(frames_sent vr6)" $((all - 1)) "frames with gop 10"
 	assert_eq "$(receiver vr3 .dropped.nonref)" "$nonref" "frames without reference"
 	assert_eq "$(receiver vr3 '.dropped.ref + .dropped.key')" 0 "references dropped"
 	assert_eq "$(receiver vr3 .unclassified)" 0 "frames without a type"

@@ -7,27 +7,26 @@
 . "$TOP/tests/lib/rtp.bash"
 TEST_TIMEOUT=120
 
-# Five receivers: all, key, ref, thin 50% and drop nonref 25%; and what sends to them.
-five_policies() # COMMAND...
+# As policies_play.
+rtp_policies_play() # COMMAND...
 {
-	local i
+	local i recorders=()
 
-	assert ctl cast to tv vr1
-	assert ctl cast to tv vr2 policy key
-	assert ctl cast to tv vr3 policy ref
-	assert ctl cast to tv vr4 policy thin 50%
-	assert ctl cast to tv vr5 policy drop nonref 25%
-	for i in 1 2 3 4 5; do
+	rm -f "$WORK"/r*.frames
+	policies_set
+	for ((i = 1; i <= POLICY_COUNT; i++)); do
 		rtp_record "r$i"
+		recorders+=("$STARTED")
 	done
 	"$@"
-	for i in 1 2 3 4 5; do
+	for ((i = 1; i <= POLICY_COUNT; i++)); do
 		assert_soon 5 rtp_recorded "r$i"
 	done
+	kill "${recorders[@]}"
 	ctl cast show tv
 }
 
-assert_five_policies()
+rtp_assert_policies()
 {
 	local all nonref
 
@@ -38,6 +37,9 @@ assert_five_policies()
 	nonref=$((all - $(rtp_frames r1 noref | wc -l)))
 	rtp_assert_part r4 r1 $((all - nonref * 50 / 100))
 	rtp_assert_part r5 r1 $((all - nonref * 25 / 100))
+	rtp_assert_part r6 r1 "$(frames_sent vr6)"
+	assert_le "$(frames_sent vr6)" $((10 * $(rtp_frames r1 nokey | wc -l))) "frames in GOPs"
+	assert_le "$(frames_sent vr6)" $((all - 1)) "frames with gop 10"
 	assert_eq "$(receiver vr3 .dropped.nonref)" "$nonref" "frames without reference"
 	assert_eq "$(receiver vr3 '.dropped.ref + .dropped.key')" 0 "references dropped"
 	assert_eq "$(receiver vr3 .unclassified)" 0 "frames without a type"
@@ -56,27 +58,28 @@ passed()
 		jq "[.passed[] | select(.reason | startswith(\"$1\")) | .packets] | add // 0"
 }
 
-# With a delimiter in front of each frame, which goes or stays with it.
-test_h264_is_thinned_as_ffmpeg_does()
+# H.264 with a delimiter in front of each frame, which goes or stays with it; HEVC; and H.264 whose
+# parameter sets are in the SDP alone, with several slices, each NAL unit a packet of its own.
+test_h264_and_hevc_are_thinned_as_ffmpeg_does()
 {
-	stream_new in.ts 4 -c:v libx264 -preset veryfast -bf 3 -g 25 -x264-params b-pyramid=normal
-	cast_world 5
-	five_policies rtp_play in.ts
+	stream_new h264.ts 4 -c:v libx264 -preset veryfast -bf 3 -g 25 -x264-params b-pyramid=normal
+	stream_new hevc.ts 4 -c:v libx265 -preset ultrafast -x265-params \
+		"bframes=3:b-pyramid=1:keyint=25:open-gop=0:log-level=error"
+	video_new told.nut 4 -c:v libx264 -preset veryfast -bf 2 -g 25 \
+		-x264-params slice-max-size=1000:b-pyramid=none
+	cast_world $POLICY_COUNT
+	rtp_policies_play rtp_play h264.ts
 	cast_is container rtp
 	cast_is codec h264
-	assert_five_policies
-}
-
-# Its parameter sets are in the SDP alone; several slices; each NAL unit is a packet of its own.
-test_h264_that_was_told_is_thinned_as_ffmpeg_does()
-{
-	video_new in.nut 4 -c:v libx264 -preset veryfast -bf 2 -g 25 \
-		-x264-params slice-max-size=1000:b-pyramid=none
-	cast_world 5
-	assert ctl cast del tv
-	assert ctl cast add tv from vsrc dst 239.1.1.1 port 5000 codec h264
-	five_policies rtp_play in.nut -rtpflags h264_mode0
-	assert_five_policies
+	rtp_assert_policies
+	cast_again
+	rtp_policies_play rtp_play hevc.ts
+	cast_is container rtp
+	cast_is codec hevc
+	rtp_assert_policies
+	cast_again codec h264
+	rtp_policies_play rtp_play told.nut -rtpflags h264_mode0
+	rtp_assert_policies
 	assert ctl save
 	assert grep -q "^cast add tv .* codec h264" /etc/ecswitch/ecswitch.conf
 }
@@ -95,37 +98,21 @@ test_codec_that_is_not_known_passes_whole()
 	assert_ge "$(passed "RTP whose codec")" 25 "packets that passed"
 }
 
-test_hevc_is_thinned_as_ffmpeg_does()
-{
-	stream_new in.ts 4 -c:v libx265 -preset ultrafast -x265-params \
-		"bframes=3:b-pyramid=1:keyint=25:open-gop=0:log-level=error"
-	cast_world 5
-	five_policies rtp_play in.ts
-	cast_is container rtp
-	cast_is codec hevc
-	assert_five_policies
-}
-
 # Headers of RTP with all that they can have: sources, an extension, padding.
 test_transport_stream_in_rtp_is_thinned_as_ffmpeg_does()
 {
-	local i all nonref
+	local i
 
 	stream_new in.ts 4 -c:v libx264 -preset veryfast -bf 3 -g 25
-	cast_world 5
-	five_policies ns src "$TOOLS/rtp" send in.ts 239.1.1.1 5000 200
+	cast_world $POLICY_COUNT
+	rtp_policies_play ns src "$TOOLS/rtp" send in.ts 239.1.1.1 5000 200
 	cast_is container rtp/ts
 	cast_is codec h264
-	for i in 1 2 3 4 5; do
+	for ((i = 1; i <= POLICY_COUNT; i++)); do
 		rtp_unpack "r$i"
 		assert_eq "$("$TOOLS/rtp" gaps "r$i.rtp")" 0 "gaps in the numbers of r$i"
 	done
-	assert_oracle r1 r1 default
-	assert_oracle r2 r1 nokey
-	assert_oracle r3 r1 noref
-	all=$(frames r1.ts default | wc -l)
-	nonref=$((all - $(frames r1.ts noref | wc -l)))
-	assert_part r4 r1 $((all - nonref * 50 / 100))
+	assert_policies
 	assert_ge "$(receiver vr1 '.packets')" "$(($(receiver vr2 '.packets') + 10))" "datagrams left out"
 }
 

@@ -8,9 +8,7 @@ TEST_TIMEOUT=120
 # H.264 with B frames and AAC, 4 s.
 stream_aac() # FILE
 {
-	must ffmpeg -nostdin -v error -f lavfi -i "testsrc2=size=320x180:rate=25" -f lavfi \
-		-i "sine=frequency=440" -t 4 -pix_fmt yuv420p -c:v libx264 -preset veryfast -bf 3 -g 25 \
-		-c:a aac -f mpegts "$1"
+	AUDIO=aac stream_new "$1" 4 -c:v libx264 -preset veryfast -bf 3 -g 25
 }
 
 # play_sized SIZE FILE: SIZE as ffmpeg's option; "default" is 1472.
@@ -30,8 +28,9 @@ cast_passed()
 test_default_size_of_ffmpeg_is_thinned_as_ffmpeg_does()
 {
 	stream_aac in.ts
-	five_policies play_sized default in.ts
-	assert_five_policies
+	cast_world $POLICY_COUNT
+	policies_play play_sized default in.ts
+	assert_policies
 	assert_eq "$(frames r1.ts default | wc -l)" 100 "frames of the whole stream"
 	assert_eq "$(cast_passed)" 0 "datagrams that were not looked into"
 	assert_eq "$(($(stat -c %s r3.ts) % 188))" 0 "bytes behind the last whole packet"
