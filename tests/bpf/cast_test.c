@@ -162,17 +162,16 @@ static uint32_t sum16(uint32_t sum, const uint8_t *at, uint32_t len)
 	return sum;
 }
 
-/* Of UDP @len bytes at @l4. */
-static uint32_t pseudo_sum(const uint8_t *data, uint32_t l4, uint32_t len)
+/* Of @len bytes of UDP. */
+static uint32_t pseudo_sum(const uint8_t *data, uint32_t len)
 {
-	uint32_t addrs = data[14] >> 4 == 4 ? 8 : 32;
-
-	return sum16(len + 17, data + l4 - addrs, addrs);
+	return data[14] >> 4 == 4 ? sum16(len + 17, data + 14 + 12, 8)
+				  : sum16(len + 17, data + 14 + 8, 32);
 }
 
 static uint32_t udp_sum(const uint8_t *data, uint32_t l4, uint32_t len)
 {
-	return sum16(pseudo_sum(data, l4, len), data + l4, len);
+	return sum16(pseudo_sum(data, len), data + l4, len);
 }
 
 static void put16(uint8_t *at, uint32_t value)
@@ -224,7 +223,7 @@ void ct_frame(struct bt *bt, struct bt_frame *frame, int family, uint16_t id, co
 	if (sum == CT_SUM)
 		put16(at + l4 + 6, ~udp_sum(at, l4, udp_len) & 0xffff ?: 0xffff);
 	else if (sum == CT_SUM_PSEUDO)
-		put16(at + l4 + 6, pseudo_sum(at, l4, udp_len));
+		put16(at + l4 + 6, pseudo_sum(at, udp_len));
 	frame->len = l4 + udp_len;
 	frame->tagged = false;
 	frame->mark = 0;
@@ -300,7 +299,7 @@ uint32_t ct_check(const struct bt_frame *frame)
 	len = get16(data + l4 + 4);
 	assert_int_equal(l4 + len, frame->len);
 	if (frame->unfinished)
-		assert_int_equal(get16(data + l4 + 6), pseudo_sum(data, l4, len));
+		assert_int_equal(get16(data + l4 + 6), pseudo_sum(data, len));
 	else if (get16(data + l4 + 6))
 		assert_int_equal(udp_sum(data, l4, len), 0xffff);
 	else

@@ -13,7 +13,31 @@
 
 static const uint8_t *payload_of(const struct bt_frame *frame)
 {
-	return frame->data + (frame->data[12] == 8 ? CT_HEADERS4 : CT_HEADERS6);
+	return frame->data +
+	       (frame->data[12] == 8 ? 14 + (frame->data[14] & 15) * 4 + 8 : CT_HEADERS6);
+}
+
+/* Options of IPv4, that do nothing, behind the rest of its header. */
+static void add_options(struct bt_frame *frame, uint8_t bytes)
+{
+	uint8_t *data = frame->data;
+	uint32_t sum = (uint32_t)data[16] << 8 | data[17];
+
+	assert_true(frame->len + bytes <= sizeof(frame->data));
+	memmove(data + 34 + bytes, data + 34, frame->len - 34);
+	memset(data + 34, 1, bytes);
+	frame->len += bytes;
+	data[14] = (uint8_t)(0x45 + bytes / 4);
+	sum += bytes;
+	memcpy(data + 16, (uint8_t[]){sum >> 8, sum, data[18], data[19]}, 4);
+	data[24] = data[25] = 0;
+	sum = 0;
+	for (uint32_t i = 14; i < 34u + bytes; i += 2)
+		sum += data[i] << 8 | data[i + 1];
+	sum = (sum & 0xffff) + (sum >> 16);
+	sum = ~((sum & 0xffff) + (sum >> 16));
+	data[24] = (uint8_t)(sum >> 8);
+	data[25] = (uint8_t)sum;
 }
 
 /* Counters change, and what is left of a dropped packet with a clock reference is that alone. */
@@ -70,7 +94,8 @@ static void copies_of_all_are_the_datagram_itself(void **state)
 }
 
 /* What every policy keeps is part of what came, with lengths and checksums that are right. */
-static void thin_stream(struct bt *bt, enum ct_stream stream, int family, enum ct_sum sum)
+static void thin_stream(struct bt *bt, enum ct_stream stream, int family, enum ct_sum sum,
+			uint8_t options)
 {
 	struct ct_file file = ct_load(stream);
 	struct bt_frame frame, got;
@@ -89,6 +114,8 @@ static void thin_stream(struct bt *bt, enum ct_stream stream, int family, enum c
 		const uint8_t *datagram = file.data + i * CT_DATAGRAM;
 
 		ct_frame(bt, &frame, family, 0, datagram, CT_DATAGRAM, sum);
+		if (options)
+			add_options(&frame, options);
 		ct_run(bt, &frame);
 		for (int vm = 1; vm < 3; vm++) {
 			if (!ct_copy(bt, &cast, (uint32_t)vm - 1, vm, &got))
@@ -111,17 +138,24 @@ static void thin_stream(struct bt *bt, enum ct_stream stream, int family, enum c
 
 static void thinned_ipv4_has_right_lengths_and_checksums(void **state)
 {
-	thin_stream(*state, CT_H264, 4, CT_SUM);
+	thin_stream(*state, CT_H264, 4, CT_SUM, 0);
+}
+
+static void options_of_ipv4_stay_in_front_of_what_is_thinned(void **state)
+{
+	thin_stream(*state, CT_H264, 4, CT_SUM, 4);
+	ct_test_setup(state);
+	thin_stream(*state, CT_HEVC, 4, CT_SUM, 40);
 }
 
 static void thinned_ipv6_has_right_lengths_and_checksums(void **state)
 {
-	thin_stream(*state, CT_HEVC, 6, CT_SUM);
+	thin_stream(*state, CT_HEVC, 6, CT_SUM, 0);
 }
 
 static void checksum_of_zero_stays_zero(void **state)
 {
-	thin_stream(*state, CT_MPEG2, 4, CT_SUM_ZERO);
+	thin_stream(*state, CT_MPEG2, 4, CT_SUM_ZERO, 0);
 }
 
 /* The last receiver gets the frame itself, if nobody else is to have it. */
@@ -415,6 +449,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CT_TEST(copies_of_all_are_the_datagram_itself),
 		CT_TEST(thinned_ipv4_has_right_lengths_and_checksums),
+		CT_TEST(options_of_ipv4_stay_in_front_of_what_is_thinned),
 		CT_TEST(thinned_ipv6_has_right_lengths_and_checksums),
 		CT_TEST(checksum_of_zero_stays_zero),
 		CT_TEST(last_receiver_needs_no_clone),
