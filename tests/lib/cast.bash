@@ -84,6 +84,21 @@ play()
 		-f mpegts "udp://239.1.1.1:5000?pkt_size=1316"
 }
 
+# play_halt FILE LINK KEYFRAMES: the same at half that pace, until so many went to LINK; then the sender
+# ($STARTED) is stopped.
+play_halt()
+{
+	start player src ffmpeg -nostdin -v error -readrate 2 -copyts -i "$1" -map 0 -c copy -f mpegts \
+		"udp://239.1.1.1:5000?pkt_size=1316"
+	assert_soon 5 has_keyframes "$2" "$3"
+	must kill -STOP "$STARTED"
+}
+
+has_keyframes() # LINK COUNT
+{
+	[ "$(receiver "$1" .sent.key)" -ge "$2" ]
+}
+
 # play_fast FILE [SIZE]: the file as it is, in datagrams of SIZE, as fast as receivers can be expected
 # to read. For policies that do not look at the clock.
 play_fast()

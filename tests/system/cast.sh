@@ -50,15 +50,18 @@ test_baseline_has_nothing_to_thin()
 
 test_late_receiver_starts_at_a_keyframe()
 {
+	local player
+
 	stream_new in.ts 8 -c:v libx264 -preset ultrafast -bf 2 -g 25
 	cast_world 2
 	assert ctl cast to tv vr1
 	record r1
 	record r2
-	play in.ts &
-	sleep 0.8
+	play_halt in.ts vr1 2
+	player=$STARTED
 	assert ctl cast to tv vr2 policy all
-	wait $!
+	must kill -CONT "$player"
+	wait "$player"
 	assert_soon 5 recorded r2
 	frames "$WORK/r1.ts" default > wanted
 	frames "$WORK/r2.ts" default > got
