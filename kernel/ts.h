@@ -326,16 +326,18 @@ static __always_inline void ts_begin(struct ecs_ts *ts, struct ecs_cast_video *v
 }
 
 /* A packet with payload may be a copy of the last one (2.4.3.3). Behind one that is missing,
- * another frame may be under way. */
-static __always_inline void ts_count(struct ecs_ts_packet *packet, struct ecs_cast_video *video,
-				     __u32 adaptation)
+ * another frame may be under way, which tells nothing of the one that began. */
+static __always_inline void ts_count(struct ecs_ts *ts, struct ecs_ts_packet *packet,
+				     struct ecs_cast_video *video, __u32 adaptation)
 {
 	__u8 seen = 0x80 | (packet->flags & ECS_TS_START ? 0x40 : 0) | (packet->byte3 & 15);
 
 	if (video->last_cc == seen && !(adaptation & ECS_TS_BREAK)) {
 		packet->flags |= ECS_TS_REPEAT;
 		packet->flags &= ~ECS_TS_START;
-	} else if (video->looking == ECS_LOOK_MORE && ((seen - video->last_cc) & 15) != 1) {
+	} else if (video->looking && ((seen - video->last_cc) & 15) != 1) {
+		if (video->looking == ECS_LOOK_TYPE)
+			ts->state->frames[ECS_FRAME_UNKNOWN]++;
 		video->looking = 0;
 	}
 	video->last_cc = seen;
@@ -350,7 +352,7 @@ static __noinline void ts_video(struct ecs_ts *ts, struct ecs_ts_packet *packet,
 	video = &ts->state->video[ecs_bound(ts->work->cursor.video, ECS_CAST_VIDEOS)];
 	packet->video = ts->work->cursor.video + 1;
 	if (packet->flags & ECS_TS_PAYLOAD)
-		ts_count(packet, video, adaptation);
+		ts_count(ts, packet, video, adaptation);
 	if (packet->byte3 & 0xc0) { /* scrambled: nothing to see, nothing to thin */
 		ts->state->passed[ECS_CAST_PASS_SCRAMBLED]++;
 		packet->flags &= ~ECS_TS_START;

@@ -330,6 +330,20 @@ static void frame_behind_a_loss_is_none_of_the_same_pes_packet(void **unused)
 	assert_false(state.video[0].several);
 }
 
+static void frame_behind_a_loss_says_no_type_of_the_one_before(void **unused)
+{
+	static const uint8_t delimiter[] = {0, 0, 1, 9, 0xf0};
+
+	begin(0x1b);
+	frame(0, 1, delimiter, sizeof(delimiter));
+	memcpy(packet(1, VIDEO_PID, 0, 3) + 100, nonref, sizeof(nonref));
+	frame(2, 4, nonref, sizeof(nonref));
+	assert_int_equal(look(3), 0);
+	assert_int_equal(work.packet[0].frame, ECS_FRAME_UNKNOWN);
+	assert_int_equal(work.packet[2].frame, ECS_FRAME_NONREF);
+	assert_int_equal(state.frames[ECS_FRAME_UNKNOWN], 1);
+}
+
 static void nothing_follows_a_dropped_reference_before_a_keyframe(void **unused)
 {
 	const struct ecs_policy policy = {
@@ -452,6 +466,7 @@ int main(void)
 		cmocka_unit_test(pictures_behind_the_first_that_are_needed_more_are_seen),
 		cmocka_unit_test(video_of_several_pictures_a_pes_packet_passes_and_is_counted),
 		cmocka_unit_test(frame_behind_a_loss_is_none_of_the_same_pes_packet),
+		cmocka_unit_test(frame_behind_a_loss_says_no_type_of_the_one_before),
 		cmocka_unit_test(nothing_follows_a_dropped_reference_before_a_keyframe),
 		cmocka_unit_test(who_waits_gets_no_video_before_the_keyframe),
 		cmocka_unit_test(thinning_spreads_evenly),
