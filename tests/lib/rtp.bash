@@ -19,14 +19,14 @@ rtp_record()
 	assert_soon 5 listens "$1" "${3:-5000}"
 }
 
-# rtp_play FILE [OPTION...]: eight times as fast as it is meant to be seen, or RATE times. RTCP shares
+# rtp_play FILE [OPTION...]: four times as fast as it is meant to be seen, or RATE times. RTCP shares
 # the port. RTP_TO is another destination.
 rtp_play()
 {
 	local file=$1
 
 	shift
-	must ns src ffmpeg -nostdin -v error -readrate "${RATE:-8}" -i "$file" -map 0:v -c copy \
+	must ns src ffmpeg -nostdin -v error -readrate "${RATE:-4}" -i "$file" -map 0:v -c copy \
 		-sdp_file "$WORK/sdp" "$@" -f rtp "rtp://${RTP_TO:-239.1.1.1:5000}?rtcpport=5000&pkt_size=1400"
 }
 
@@ -42,7 +42,7 @@ rtp_play_halt()
 # rtp_play_ts FILE: a transport stream, in RTP.
 rtp_play_ts()
 {
-	must ns src ffmpeg -nostdin -v error -readrate 8 -copyts -i "$1" -map 0 -c copy -f rtp_mpegts \
+	must ns src ffmpeg -nostdin -v error -readrate 4 -copyts -i "$1" -map 0 -c copy -f rtp_mpegts \
 		"rtp://239.1.1.1:5000?rtcpport=5000&pkt_size=1328"
 }
 
