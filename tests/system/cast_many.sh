@@ -150,12 +150,12 @@ test_receivers_that_come_and_go_harm_no_other()
 		assert ctl cast off tv "p$i"
 		sleep 0.1
 		assert ctl cast to tv "p$i" policy "${POLICIES[$((n / 12 % 8))]}"
-		[ $((n % 8)) -ne 4 ] || ip link del "p$((80 + n / 8 % 8))"
+		[ $((n % 8)) -ne 1 ] || ip link del "p$((80 + n / 8 % 8))"
 		n=$((n + 1))
 	done
 	wait $player
 	many_end
-	assert_ge "$n" 5 "changes, the fifth of which takes a link away" # on a machine that does much else
+	assert_ge "$n" 2 "changes, the second of which takes a link away"
 	# Those that nobody touched, 0 to 79: each of one policy has the same, and all of it.
 	jq '[.[] | select((.link[1:] | tonumber) < 80)]' castsink.json > rest.json
 	jq '.receivers |= [.[] | select((.port[1:] | tonumber) < 80)]' show.json > rest-show.json
