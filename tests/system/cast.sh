@@ -4,7 +4,7 @@
 # policy let through.
 . "$(dirname "$0")/../lib/system.bash"
 . "$TOP/tests/lib/cast.bash"
-TEST_TIMEOUT=240
+TEST_TIMEOUT=480
 
 test_h264_with_b_pyramid_is_thinned_as_ffmpeg_does()
 {

@@ -5,7 +5,7 @@
 . "$(dirname "$0")/../lib/system.bash"
 . "$TOP/tests/lib/cast.bash"
 . "$TOP/tests/lib/rtp.bash"
-TEST_TIMEOUT=240
+TEST_TIMEOUT=480
 
 # As policies_play.
 rtp_policies_play() # COMMAND...
