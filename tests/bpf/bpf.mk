@@ -29,6 +29,7 @@ tests_bpf_libbpftest_a_SOURCES = \
 	tests/bpf/bpf_test.c \
 	tests/bpf/bpf_test.h \
 	tests/bpf/bpf_test_frame.c \
+	tests/bpf/bpf_test_load.c \
 	tests/bpf/bpf_test_maps.c
 tests_bpf_libbpftest_a_CPPFLAGS = $(bpf_test_cppflags)
 

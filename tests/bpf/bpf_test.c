@@ -91,8 +91,7 @@ static void make_end(struct bt *bt, int i)
 static void attach(uint32_t ifindex, enum bpf_tc_attach_point point, struct bpf_program *prog)
 {
 	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = (int)ifindex, .attach_point = point);
-	LIBBPF_OPTS(bpf_tc_opts, opts, .handle = 1, .priority = 10,
-		    .prog_fd = bpf_program__fd(prog));
+	LIBBPF_OPTS(bpf_tc_opts, opts, .handle = 1, .priority = 10, .prog_fd = bt_prog_fd(prog));
 
 	assert_int_equal(bpf_tc_attach(&hook, &opts), 0);
 }
@@ -196,8 +195,7 @@ int bt_group_setup(void **state)
 	bt_ip("link set lo up");
 	for (int i = 0; i <= BT_LAN; i++)
 		make_end(bt, i);
-	bt->bpf = ecswitch_bpf__open_and_load();
-	assert_non_null(bt->bpf);
+	bt->bpf = bt_load();
 	attach_all(bt);
 	bt->host_sock = bt_sock(bt->end[BT_LAN].ifindex, BT_PROTO);
 	bt->tap_sock = bt_sock(bt->end[BT_LAN].ifindex, ETH_P_ALL);

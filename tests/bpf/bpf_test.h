@@ -64,6 +64,11 @@ struct bt_frame {
 int bt_group_setup(void **state);
 int bt_group_teardown(void **state);
 
+/** bt_load - the data path, loaded, its maps empty; from $ECS_BPF_PINS, if it is there. */
+struct ecswitch_bpf *bt_load(void);
+/** bt_prog_fd - of a program of bt_load()'s; borrowed. */
+int bt_prog_fd(const struct bpf_program *prog);
+
 /** bt_test_setup - fixture of one test: every map empty, every socket drained, all links up. */
 int bt_test_setup(void **state);
 

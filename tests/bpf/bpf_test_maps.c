@@ -312,7 +312,7 @@ int bt_run(struct bt *bt, struct bpf_program *prog, uint32_t ifindex, uint32_t *
 	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = data, .data_size_in = len,
 		    .data_out = data_out, .data_size_out = sizeof(data_out), .ctx_in = &in,
 		    .ctx_size_in = sizeof(in), .ctx_out = &out, .ctx_size_out = sizeof(out));
-	int ret = bpf_prog_test_run_opts(bpf_program__fd(prog), &opts);
+	int ret = bpf_prog_test_run_opts(bt_prog_fd(prog), &opts);
 
 	if (ret)
 		return ret;
