@@ -84,6 +84,8 @@ complete_words()
 
 test_completion_in_bash_knows_interfaces_networks_casts_and_ports()
 {
+	local mac
+
 	machine_with_eth0
 	must ctl cast add cam from sensor0 dst 239.1.1.1 port 5004
 	must ctl network add dmz uplink eth0
@@ -97,8 +99,8 @@ test_completion_in_bash_knows_interfaces_networks_casts_and_ports()
 	assert_eq "$(complete_words ecswitchctl network add x uplink e)" eth0 "uplink"
 	assert_eq "$(complete_words ecswitchctl port set vm0 "")" "network vm mac" "options of a port"
 	assert_eq "$(complete_words ecswitchctl match del "")" "vm* sensor*" matches
-	assert_eq "$(complete_words ecswitchctl fdb del "$(ctl --json fdb list | jq -r '.[0].mac')")" \
-		"$(ctl --json fdb list | jq -r '.[0].mac')" "address"
+	mac=$(ctl --json fdb list | jq -r '[.[] | select(.kind == "static").mac][0]')
+	assert_eq "$(complete_words ecswitchctl fdb del "$mac")" "$mac" "address"
 }
 
 run_tests "$@"
