@@ -207,7 +207,7 @@ wait_until()
 	until "$@" > /dev/null 2>&1; do
 		[ "$(now_ms)" -lt $end ] || return 1
 		read -rt "0.0$nap" -u "$NAP" || true # sleep(1) would be one process more each time
-		nap=$((nap < 60 ? nap * 3 / 2 : 90))
+		nap=$((nap < 30 ? nap * 3 / 2 : 30))
 	done
 }
 
