@@ -23,6 +23,40 @@ switch_with_traffic()
 	must ping4 a 2
 }
 
+# Numbers of the programs on the VMs' links.
+programs()
+{
+	bpftool -j net show | jq -c '[.[0].tc[] | .prog_id // .id] | unique'
+}
+
+# A start without the kernel's verifier takes a tenth of the time.
+test_daemon_of_the_same_build_goes_on_with_the_programs_that_run()
+{
+	local before
+
+	switch_with_traffic
+	before=$(programs)
+	switch_kill
+	switch_start
+	assert_eq "$(programs)" "$before" "programs after a crash"
+	vm_new c 13
+	wait_port vethc
+	assert_eq "$(programs)" "$before" "programs with a new port"
+	switch_kill
+	switch_start --fdb-size 2048
+	[ "$(programs)" != "$before" ] || fail "the programs are still on the old FDB"
+	before=$(programs)
+	switch_kill
+	must rm "$(find $PINS -name 'ecs_prog_*_from_vm')"
+	switch_start --fdb-size 2048
+	[ "$(programs)" != "$before" ] || fail "the kernel was not asked again"
+	assert_eq "$(find $PINS -name 'ecs_prog_*' | wc -l)" 3 "pinned programs"
+	assert ping4 a 12
+	assert ping4 a 2
+	must ctl detach
+	assert_nothing_left vetha vethb vethc up0
+}
+
 # Maps of another version; the layout is ours, and the daemon cannot know that.
 set_abi() # VERSION
 {
@@ -82,7 +116,7 @@ set_aside() # N
 {
 	local map
 
-	for map in $(cd $PINS && ls -d ecs_* | grep -v 'ecs_link_\|ecs_meta' | head -n "$1") \
+	for map in $(cd $PINS && ls -d ecs_* | grep -v 'ecs_link_\|ecs_prog_\|ecs_meta' | head -n "$1") \
 		$([ "$1" -lt 99 ] || echo ecs_meta); do
 		must mv "$PINS/$map" "$PINS/ecs_old_${map#ecs_}"
 	done

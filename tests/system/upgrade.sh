@@ -44,8 +44,8 @@ map_ids() # NAME ID of each
 {
 	local map
 
-	for map in "$PINS"/ecs_[!l]*; do
-		echo "${map##*/} $(map_id "${map##*/}")"
+	for map in $(cd "$PINS" && ls -d ecs_* | grep -v "ecs_link_\|ecs_prog_"); do
+		echo "$map $(map_id "$map")"
 	done
 }
 

@@ -185,16 +185,9 @@ static void run_flushes(const struct ecs_applier *a, struct ecs_plan *plan)
 			plan->ops[i].result = r;
 }
 
-static const char *prog_word(enum ecs_prog prog)
-{
-	return prog == ECS_PROG_FROM_VM	      ? "from_vm"
-	       : prog == ECS_PROG_FROM_UPLINK ? "from_uplink"
-					      : "to_uplink";
-}
-
 void ecs_filter_name(char name[ECS_FILTER_NAME_MAX], const char *instance, enum ecs_prog prog)
 {
-	snprintf(name, ECS_FILTER_NAME_MAX, "ecswitch:%s:%s", instance, prog_word(prog));
+	snprintf(name, ECS_FILTER_NAME_MAX, "ecswitch:%s:%s", instance, ecs_prog_word(prog));
 }
 
 bool ecs_filter_is_ours(const struct ecs_filter *filter, const char *instance)
@@ -212,11 +205,11 @@ static void run_tc(const struct ecs_applier *a, struct ecs_plan *plan, enum ecs_
 {
 	ECS_FREE struct ecs_tc_op *tc = calloc(plan->count + 1, sizeof(*tc));
 	ECS_FREE struct ecs_op **from = calloc(plan->count + 1, sizeof(*from));
-	static char names[ECS_PROG_TO_UPLINK + 1][ECS_FILTER_NAME_MAX];
+	static char names[ECS_PROGS][ECS_FILTER_NAME_MAX];
 	struct ecs_err err = {};
 	size_t n = 0;
 
-	for (int prog = ECS_PROG_FROM_VM; prog <= ECS_PROG_TO_UPLINK; prog++)
+	for (int prog = ECS_PROG_FROM_VM; prog < ECS_PROGS; prog++)
 		ecs_filter_name(names[prog], a->instance, prog);
 	for (size_t i = 0; tc && from && i < plan->count; i++) {
 		struct ecs_op *op = &plan->ops[i];

@@ -18,7 +18,7 @@
 #include <ecswitch/cleanup.h>
 #include "kernel/ecswitch.skel.h"
 
-static int object_load(struct ecs_datapath *dp, const char *pins, bool any, struct ecs_err *err);
+static int object_load(struct ecs_datapath *dp, bool any, struct ecs_err *err);
 static int fill(struct ecs_datapath *dp, struct ecs_err *err);
 
 static int take(struct ecs_datapath *dp, const char *pins, bool any, bool *found,
@@ -48,11 +48,12 @@ int ecs_datapath_open(struct ecs_datapath **out, const char *pins,
 	dp->fdb_size = sizes->fdb;
 	dp->nat_size = sizes->nat;
 	dp->old_fdb.fd = dp->old_flows.fd = -1;
+	memset(dp->progs, -1, sizeof(dp->progs));
 	dp->cpus = libbpf_num_possible_cpus();
 	dp->pins = strdup(pins);
 	r = dp->pins ? take(dp, pins, any, &found, err) : -ENOMEM;
 	if (r == 0)
-		r = object_load(dp, pins, any, err);
+		r = object_load(dp, any, err);
 	if (r == 0)
 		r = fill(dp, err);
 	if (r < 0) {
@@ -153,11 +154,32 @@ static void leave_out_programs(struct bpf_object *obj)
 	bpf_object__for_each_program(prog, obj) bpf_program__set_autoload(prog, false);
 }
 
-static int object_load(struct ecs_datapath *dp, const char *pins, bool any, struct ecs_err *err)
+static int map_prepare(struct bpf_map *map, const char *pins, bool any, struct ecs_err *err)
 {
-	struct bpf_map *map;
+	const struct ecs_pin_shape shape = {
+		.type = bpf_map__type(map),
+		.key_size = bpf_map__key_size(map),
+		.value_size = bpf_map__value_size(map),
+		.max_entries = bpf_map__max_entries(map),
+		.flags = bpf_map__map_flags(map),
+	};
 	char path[512];
 	int r;
+
+	snprintf(path, sizeof(path), "%s/%s", pins, bpf_map__name(map));
+	r = bpf_map__set_pin_path(map, path);
+	if (r < 0)
+		return ecs_fail(err, r, "cannot pin %s: %s", path, strerror(-r));
+	r = ecs_pins_share(pins, bpf_map__name(map), &shape);
+	if (r < 0)
+		return ecs_fail(err, r, "cannot go on with %s: %s", path, strerror(-r));
+	return ecs_pins_fit(path, &shape, any, err);
+}
+
+static int object_open(struct ecs_datapath *dp, bool any, struct ecs_err *err)
+{
+	struct bpf_map *map;
+	int r = 0;
 
 	if (!getenv("ECSWITCH_LIBBPF_LOG"))
 		libbpf_set_print(quiet);
@@ -166,33 +188,35 @@ static int object_load(struct ecs_datapath *dp, const char *pins, bool any, stru
 		return ecs_fail(err, -errno, "cannot read the BPF object: %s", strerror(errno));
 	bpf_map__set_max_entries(dp->skel->maps.ecs_fdb, dp->fdb_size);
 	bpf_map__set_max_entries(dp->skel->maps.ecs_nat_flows, dp->nat_size * 2);
-	bpf_object__for_each_map (map, dp->skel->obj) {
-		const struct ecs_pin_shape shape = {
-			.type = bpf_map__type(map),
-			.key_size = bpf_map__key_size(map),
-			.value_size = bpf_map__value_size(map),
-			.max_entries = bpf_map__max_entries(map),
-			.flags = bpf_map__map_flags(map),
-		};
+	bpf_object__for_each_map (map, dp->skel->obj)
+		if (r == 0 && !strncmp(bpf_map__name(map), "ecs_", 4)) /* .rodata is one load's */
+			r = map_prepare(map, dp->pins, any, err);
+	return r;
+}
 
-		if (strncmp(bpf_map__name(map), "ecs_", 4))
-			continue; /* .rodata and the like belong to one load */
-		snprintf(path, sizeof(path), "%s/%s", pins, bpf_map__name(map));
-		r = bpf_map__set_pin_path(map, path);
-		if (r < 0)
-			return ecs_fail(err, r, "cannot pin %s: %s", path, strerror(-r));
-		r = ecs_pins_share(pins, bpf_map__name(map), &shape);
-		if (r < 0)
-			return ecs_fail(err, r, "cannot go on with %s: %s", path, strerror(-r));
-		r = ecs_pins_fit(path, &shape, any, err);
-		if (r < 0)
-			return r;
-	}
-	if (any)
+static uint64_t progs_key(const struct ecs_datapath *dp)
+{
+	size_t size;
+	const void *elf = ecswitch_bpf__elf_bytes(&size);
+
+	return ecs_progs_key(dp->skel->obj, elf, size);
+}
+
+static int object_load(struct ecs_datapath *dp, bool any, struct ecs_err *err)
+{
+	int r = object_open(dp, any, err);
+	bool known;
+
+	if (r < 0)
+		return r;
+	known = !any && ecs_progs_take(dp, progs_key(dp));
+	if (any || known)
 		leave_out_programs(dp->skel->obj);
 	r = ecswitch_bpf__load(dp->skel);
 	if (r < 0)
 		return explain_load(r, err);
+	if (!any && !known)
+		ecs_progs_keep(dp, progs_key(dp));
 	dp->fdb_fd = bpf_map__fd(dp->skel->maps.ecs_fdb);
 	dp->cast.streams = bpf_map__fd(dp->skel->maps.ecs_streams);
 	dp->cast.plans = bpf_map__fd(dp->skel->maps.ecs_cast_plans);
@@ -219,6 +243,7 @@ void ecs_datapath_close(struct ecs_datapath *dp)
 	ecs_nat_close(dp);
 	forget_old(&dp->old_fdb);
 	forget_old(&dp->old_flows);
+	ecs_progs_close(dp);
 	ecswitch_bpf__destroy(dp->skel);
 	free(dp->pins);
 	free(dp);
@@ -226,6 +251,8 @@ void ecs_datapath_close(struct ecs_datapath *dp)
 
 int ecs_datapath_prog_fd(const struct ecs_datapath *dp, enum ecs_prog prog)
 {
+	if (dp->progs[prog] >= 0)
+		return dp->progs[prog];
 	switch (prog) {
 	case ECS_PROG_FROM_VM:
 		return bpf_program__fd(dp->skel->progs.ecs_from_vm);

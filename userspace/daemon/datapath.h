@@ -22,6 +22,10 @@ enum ecs_prog {
 	ECS_PROG_FROM_UPLINK,
 	ECS_PROG_TO_UPLINK,
 };
+#define ECS_PROGS (ECS_PROG_TO_UPLINK + 1)
+
+/** ecs_prog_word - its name in filters, pins and bpftool(8): "from_vm". */
+const char *ecs_prog_word(enum ecs_prog prog);
 
 struct ecs_datapath_sizes {
 	uint32_t fdb; /* entries */

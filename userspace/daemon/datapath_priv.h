@@ -11,6 +11,7 @@
 struct ecswitch_bpf;
 struct ring_buffer;
 struct bpf_map_info;
+struct bpf_object;
 
 /* A map whose entries move into ours: of another size, or of an older layout. */
 struct ecs_old_map {
@@ -21,6 +22,7 @@ struct ecs_old_map {
 
 struct ecs_datapath {
 	struct ecswitch_bpf *skel;
+	int progs[ECS_PROGS]; /* those of an earlier daemon; -1: the skeleton has them */
 	struct ring_buffer *ring;
 	struct {
 		int streams, plans, receivers, counts, groups, states, pids;
@@ -46,10 +48,12 @@ int ecs_pins_make(const char *pins, struct ecs_err *err);
 /** ecs_pins_leave - remove the folder, and its parent, if nothing is in them. */
 void ecs_pins_leave(const char *pins);
 
-/* Names in the folder: ecs_MAP, ecs_old_MAP (of another ABI, see pins_migrate.c), ecs_link_... */
+/* Names in the folder: ecs_MAP, ecs_old_MAP (of another ABI, see pins_migrate.c), ecs_link_...,
+ * ecs_prog_KEY_... */
 #define ECS_PIN_MAP "ecs_"
 #define ECS_PIN_OLD "ecs_old_"
 #define ECS_PIN_LINK "ecs_link_"
+#define ECS_PIN_PROG "ecs_prog_"
 
 /**
  * ecs_pins_check - may the maps in the folder be used?
@@ -70,6 +74,21 @@ bool ecs_pins_same_shape(const struct bpf_map_info *info, const struct ecs_pin_s
 /** ecs_pins_fit - refuse what a stranger has pinned under a map's name; @any: remove it. */
 int ecs_pins_fit(const char *path, const struct ecs_pin_shape *shape, bool any,
 		 struct ecs_err *err);
+
+/* datapath_progs.c */
+
+/**
+ * ecs_progs_key - what tells programs apart: the object that they are from, and their maps
+ * @obj: its maps know where they are pinned
+ *
+ * Return: 0 while a map is not there.
+ */
+uint64_t ecs_progs_key(const struct bpf_object *obj, const void *elf, size_t size);
+/** ecs_progs_take - open those that an earlier daemon pinned under this key, all or none. */
+bool ecs_progs_take(struct ecs_datapath *dp, uint64_t key);
+/** ecs_progs_keep - pin ours, in place of all others. */
+void ecs_progs_keep(const struct ecs_datapath *dp, uint64_t key);
+void ecs_progs_close(struct ecs_datapath *dp);
 
 /* pins_migrate.c. Return: 0 or -errno. */
 

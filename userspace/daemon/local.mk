@@ -20,6 +20,7 @@ ecswitchd_SOURCES = \
 	userspace/daemon/datapath_nat_rule.c \
 	userspace/daemon/datapath_nat_use.c \
 	userspace/daemon/datapath_priv.h \
+	userspace/daemon/datapath_progs.c \
 	userspace/daemon/datapath_tcx.c \
 	userspace/daemon/desired.c \
 	userspace/daemon/desired.h \

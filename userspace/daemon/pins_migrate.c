@@ -73,7 +73,8 @@ static bool is_set_aside(const char *name)
 static bool is_map(const char *name)
 {
 	return !strncmp(name, ECS_PIN_MAP, strlen(ECS_PIN_MAP)) &&
-	       strncmp(name, ECS_PIN_LINK, strlen(ECS_PIN_LINK));
+	       strncmp(name, ECS_PIN_LINK, strlen(ECS_PIN_LINK)) &&
+	       strncmp(name, ECS_PIN_PROG, strlen(ECS_PIN_PROG));
 }
 
 /* Reads the folder before it changes it. */
