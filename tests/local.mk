@@ -17,6 +17,7 @@ test_tools = \
 	tests/lib/castsink \
 	tests/lib/counted \
 	tests/lib/countprog \
+	tests/lib/csumwatch \
 	tests/lib/frame \
 	tests/lib/many \
 	tests/lib/pinger \
@@ -30,6 +31,10 @@ tests_lib_castsink_SOURCES = tests/lib/castsink.c
 tests_lib_countprog_SOURCES = tests/lib/countprog.c tests/lib/netns.h
 tests_lib_countprog_CFLAGS = $(AM_CFLAGS) $(LIBBPF_CFLAGS)
 tests_lib_countprog_LDADD = $(LIBBPF_LIBS)
+tests_lib_csumwatch_SOURCES = tests/lib/csumwatch.c tests/lib/stopped.h
+nodist_tests_lib_csumwatch_SOURCES = tests/lib/csumwatch.skel.h
+tests_lib_csumwatch_CFLAGS = $(AM_CFLAGS) $(LIBBPF_CFLAGS)
+tests_lib_csumwatch_LDADD = $(LIBBPF_LIBS)
 tests_lib_frame_SOURCES = tests/lib/frame.c tests/lib/netns.h
 tests_lib_many_SOURCES = tests/lib/many.c
 tests_lib_pinger_SOURCES = tests/lib/pinger.c tests/lib/netns.h
@@ -40,6 +45,13 @@ tests_lib_tsplay_SOURCES = tests/lib/tsplay.c
 tests_lib_vlanend_SOURCES = tests/lib/vlanend.c tests/lib/netns.h
 tests_lib_vlanend_CFLAGS = $(AM_CFLAGS) $(LIBBPF_CFLAGS)
 tests_lib_vlanend_LDADD = $(LIBBPF_LIBS)
+
+tests/lib/csumwatch.skel.h: tests/lib/csumwatch.bpf.c
+	$(AM_V_GEN)$(MKDIR_P) tests/lib && $(CLANG) $(BPF_CFLAGS) $(BPF_CPPFLAGS) -c $< \
+		-o tests/lib/csumwatch.bpf.o && \
+		$(BPFTOOL) gen skeleton tests/lib/csumwatch.bpf.o name csumwatch_bpf > $@.tmp && mv $@.tmp $@
+tests/lib/csumwatch-csumwatch.$(OBJEXT): tests/lib/csumwatch.skel.h
+CLEANFILES += tests/lib/csumwatch.skel.h tests/lib/csumwatch.bpf.o
 
 # Preloaded into the daemon: a kernel that refuses.
 tests/lib/bpffault.so: tests/lib/bpffault.c
@@ -63,6 +75,7 @@ list-tests:
 
 EXTRA_DIST += \
 	tests/lib/bpffault.c \
+	tests/lib/csumwatch.bpf.c \
 	.ci/run \
 	scripts/check \
 	scripts/deps \

@@ -2,6 +2,7 @@
 # The virtual machines of the tests; scripts/check runs them.
 EXTRA_DIST += \
 	tests/vm/boot \
+	tests/vm/checksum.sh \
 	tests/vm/debian \
 	tests/vm/debian.bash \
 	tests/vm/fetch.bash \
