@@ -5,10 +5,11 @@
 
 ns_new() # NAME
 {
-	touch "/run/netns/$1"
-	must unshare "--net=/run/netns/$1" true
-	must ns "$1" ip link set lo up
-	ns "$1" sysctl -qw net.ipv6.conf.all.accept_dad=0 net.ipv6.conf.default.accept_dad=0
+	: > "/run/netns/$1"
+	must unshare "--net=/run/netns/$1" sh -c '
+		echo 0 > /proc/sys/net/ipv6/conf/all/accept_dad
+		echo 0 > /proc/sys/net/ipv6/conf/default/accept_dad
+		exec ip link set lo up'
 }
 
 # A namespace that stays silent: no IPv6, so no router solicitations and no MLD reports.
@@ -77,8 +78,12 @@ start() # NAME NS PROGRAM...
 # veth_new NS LINK [MTU]: LINK on the hypervisor, its other end is eth0 of NS.
 veth_new()
 {
-	must ip link add "$2" ${3:+mtu "$3"} type veth peer name eth0 netns "$1" ${3:+mtu "$3"}
-	must ip link set "$2" up
+	local mtu=${3:+mtu $3}
+
+	must ip -batch - <<- END
+		link add $2 $mtu type veth peer name eth0 netns $1 $mtu
+		link set $2 up
+	END
 	must ns "$1" ip link set eth0 up
 }
 
@@ -144,8 +149,10 @@ counter() # NS IF rx|tx packets|bytes|dropped|errors
 # addr_add NS IF N: 10.0.0.N/24 and fd00::N/64.
 addr_add()
 {
-	must ns "$1" ip addr add "${NET4:-10.0.0}.$3/24" dev "$2"
-	must ns "$1" ip addr add "${NET6:-fd00:}:$3/64" dev "$2" nodad
+	must ns "$1" ip -batch - <<- END
+		addr add ${NET4:-10.0.0}.$3/24 dev $2
+		addr add ${NET6:-fd00:}:$3/64 dev $2 nodad
+	END
 }
 
 # vm_new NAME N [veth|tap] [MTU]: a machine with the addresses N, behind the link vethNAME or
