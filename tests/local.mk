@@ -79,6 +79,7 @@ EXTRA_DIST += \
 	.ci/run \
 	scripts/check \
 	scripts/deps \
+	scripts/quickstart \
 	scripts/soak \
 	scripts/style \
 	scripts/tap.awk \
