@@ -81,7 +81,7 @@ static __always_inline int cast_clone(struct __sk_buff *skb, const struct ecs_po
 	return 1;
 }
 
-/* Up the uplink's own stack: the mark tells from_uplink that the frame is done. */
+/* Up the uplink's own stack: the mark tells from_port that the frame is done. */
 static __always_inline int cast_clone_host(struct __sk_buff *skb, __u32 ifindex)
 {
 	__u32 mark = skb->mark;

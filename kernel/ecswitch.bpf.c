@@ -19,33 +19,27 @@
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
-SEC("tc")
-int ecs_from_vm(struct __sk_buff *skb)
+/* What has no entry, and then is not ours, is looked at as an uplink is. */
+static __always_inline __u8 ecs_ingress(__u32 ifindex)
 {
-	struct ecs_pkt pkt = {.hook = ECS_FROM_VM, .ifindex = skb->ifindex, .len = skb->len};
+	struct ecs_port *port = ecs_port_find(ifindex);
+
+	return port && port->role != ECS_ROLE_UPLINK ? ECS_FROM_VM : ECS_FROM_UPLINK;
+}
+
+SEC("tc")
+int ecs_from_port(struct __sk_buff *skb)
+{
+	struct ecs_pkt pkt = {.ifindex = skb->ifindex, .len = skb->len};
 	enum ecs_verdict verdict;
 
-	verdict = ecs_parse(skb, &pkt) ?:
+	pkt.hook = ecs_ingress(pkt.ifindex);
+	verdict = ecs_mark_in(skb, &pkt) ?:
+		  ecs_parse(skb, &pkt) ?:
 		  ecs_port(skb, &pkt) ?:
 		  ecs_guard(skb, &pkt) ?:
 		  ecs_cast(skb, &pkt) ?:
 		  ecs_patch(skb, &pkt) ?:
-		  ecs_nat(skb, &pkt) ?:
-		  ecs_learn(skb, &pkt) ?:
-		  ecs_switch(skb, &pkt);
-	return ecs_emit(skb, &pkt, verdict);
-}
-
-SEC("tc")
-int ecs_from_uplink(struct __sk_buff *skb)
-{
-	struct ecs_pkt pkt = {.hook = ECS_FROM_UPLINK, .ifindex = skb->ifindex, .len = skb->len};
-	enum ecs_verdict verdict;
-
-	verdict = ecs_mark_in(skb, &pkt) ?:
-		  ecs_parse(skb, &pkt) ?:
-		  ecs_port(skb, &pkt) ?:
-		  (pkt.local ? ECS_CONTINUE : ecs_cast(skb, &pkt) ?: ecs_patch(skb, &pkt)) ?:
 		  ecs_nat(skb, &pkt) ?:
 		  ecs_learn(skb, &pkt) ?:
 		  ecs_switch(skb, &pkt);

@@ -31,8 +31,8 @@
 #define ECS_IFNAME_MAX 16	   /* IFNAMSIZ */
 
 /* skb->mark of a frame between two hooks of one uplink; cleared by the second hook. */
-#define ECS_MARK_TO_HOST 0xec5c0001u /* set by from_vm, cleared by from_uplink */
-#define ECS_MARK_TO_WIRE 0xec5c0002u /* set by from_vm, cleared by to_uplink */
+#define ECS_MARK_TO_HOST 0xec5c0001u /* set on the way from a VM, cleared by from_port */
+#define ECS_MARK_TO_WIRE 0xec5c0002u /* set on the way from a VM, cleared by to_uplink */
 #define ECS_MARK_NAT 0xec5c0003u     /* the same, but to_uplink still switches the frame */
 
 enum ecs_role {

@@ -404,7 +404,7 @@ static __always_inline enum ecs_verdict ecs_cast(struct __sk_buff *skb, struct e
 	int verdict;
 
 	/* Always set here, which the verifier cannot see. */
-	if (!pkt->in || !(pkt->in->flags & ECS_PORT_CAST) || ecs_tag_foreign(pkt) ||
+	if (!pkt->in || !(pkt->in->flags & ECS_PORT_CAST) || pkt->local || ecs_tag_foreign(pkt) ||
 	    (pkt->tagged && !ecs_vlan_accelerated(skb)))
 		return ECS_CONTINUE;
 	verdict = ecs_cast_run(skb, pkt->dst.network, pkt->tagged ? pkt->vlan_tci : -1);

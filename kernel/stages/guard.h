@@ -22,6 +22,8 @@ static __noinline enum ecs_verdict guard_tag(struct __sk_buff *skb, struct ecs_p
 
 static __always_inline enum ecs_verdict ecs_guard(struct __sk_buff *skb, struct ecs_pkt *pkt)
 {
+	if (pkt->hook != ECS_FROM_VM)
+		return ECS_CONTINUE;
 	if (ecs_mac_multicast(&pkt->src) || !ecs_mac_word(pkt->src.mac))
 		return ecs_drop(pkt, ECS_DROP_SRC_MAC);
 	if (pkt->tagged && !pkt->patched)

@@ -15,7 +15,7 @@ static __always_inline enum ecs_verdict ecs_mark_in(struct __sk_buff *skb, struc
 {
 	struct ecs_port *port;
 
-	if (skb->mark != ECS_MARK_TO_HOST)
+	if (pkt->hook != ECS_FROM_UPLINK || skb->mark != ECS_MARK_TO_HOST)
 		return ECS_CONTINUE;
 	skb->mark = 0;
 	port = ecs_port_find(pkt->ifindex);

@@ -35,7 +35,7 @@ static __always_inline enum ecs_verdict ecs_patch(struct __sk_buff *skb, struct 
 {
 	struct ecs_patch *patch;
 
-	if (!pkt->patched)
+	if (!pkt->patched || pkt->local)
 		return ECS_CONTINUE;
 	patch = bpf_map_lookup_elem(&ecs_patches, &pkt->ifindex);
 	if (patch) {

@@ -22,8 +22,8 @@ static uint32_t run_ns(struct bt *bt, const struct bt_frame *frame, uint32_t gso
 	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = frame->data, .data_size_in = frame->len,
 		    .ctx_in = &in, .ctx_size_in = sizeof(in), .repeat = REPEAT);
 
-	assert_int_equal(bpf_prog_test_run_opts(bpf_program__fd(bt->bpf->progs.ecs_from_vm), &opts),
-			 0);
+	assert_int_equal(
+		bpf_prog_test_run_opts(bpf_program__fd(bt->bpf->progs.ecs_from_port), &opts), 0);
 	return opts.duration;
 }
 

@@ -212,7 +212,7 @@ static void program_ns(const char *what, struct bpf_program *prog, uint64_t *run
 
 static double measure_ecs(struct bt *bt, uint32_t flows)
 {
-	struct bpf_program *prog = bt->bpf->progs.ecs_from_vm;
+	struct bpf_program *prog = bt->bpf->progs.ecs_from_port;
 	uint64_t count = 0, ns = 0;
 	double mpps = run(bt, "ecswitch nat", nt_gateway_mac(1), flows);
 	int stats = bpf_enable_stats(BPF_STATS_RUN_TIME);
@@ -222,7 +222,7 @@ static double measure_ecs(struct bt *bt, uint32_t flows)
 	program_ns(NULL, prog, &count, &ns);
 	for (int i = 0; i < 2000; i++)
 		load_step(&load);
-	program_ns("ecs_from_vm", prog, &count, &ns);
+	program_ns("ecs_from_port", prog, &count, &ns);
 	close(load.sock);
 	close(stats);
 	return mpps;

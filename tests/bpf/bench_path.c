@@ -55,8 +55,7 @@ static void measure(void **state)
 {
 	struct bt *bt = *state;
 	struct bt_frame frame;
-	int from_vm = bpf_program__fd(bt->bpf->progs.ecs_from_vm);
-	int from_uplink = bpf_program__fd(bt->bpf->progs.ecs_from_uplink);
+	int from_port = bpf_program__fd(bt->bpf->progs.ecs_from_port);
 	int to_uplink = bpf_program__fd(bt->bpf->progs.ecs_to_uplink);
 	int bare = bare_redirect(bt->end[1].ifindex);
 	uint32_t vm = bt->end[0].ifindex, uplink = bt->end[BT_LAN].ifindex;
@@ -70,17 +69,17 @@ static void measure(void **state)
 		bt_fdb_set(bt, BT_NETWORK, bt->end[i].far_mac, bt->end[i].ifindex, 0);
 	bt_build(&frame, bt->end[1].far_mac, bt->end[0].far_mac, -1);
 	report("bare bpf_redirect, to compare", run_ns(bare, vm, &frame));
-	report("VM to VM", run_ns(from_vm, vm, &frame));
+	report("VM to VM", run_ns(from_port, vm, &frame));
 	bt_build(&frame, bt->end[2].far_mac, bt->end[0].far_mac, -1);
-	report("VM to VM, peer redirect", run_ns(from_vm, vm, &frame));
+	report("VM to VM, peer redirect", run_ns(from_port, vm, &frame));
 	bt_build(&frame, bt->end[1].far_mac, bt->end[BT_LAN].far_mac, -1);
-	report("wire to VM", run_ns(from_uplink, uplink, &frame));
+	report("wire to VM", run_ns(from_port, uplink, &frame));
 	bt_build(&frame, bt->end[BT_LAN].mac, bt->end[BT_LAN].far_mac, -1);
-	report("wire to host", run_ns(from_uplink, uplink, &frame));
+	report("wire to host", run_ns(from_port, uplink, &frame));
 	bt_build(&frame, bt->end[BT_LAN].far_mac, bt->end[BT_LAN].mac, -1);
 	report("host to wire", run_ns(to_uplink, uplink, &frame));
 	bt_patch(bt, 0, 1);
-	report("patch", run_ns(from_vm, vm, &frame));
+	report("patch", run_ns(from_port, vm, &frame));
 }
 
 int main(void)

@@ -158,10 +158,8 @@ static void attach_all(struct bt *bt)
 			    .attach_point = BPF_TC_INGRESS | BPF_TC_EGRESS);
 
 		assert_int_equal(bpf_tc_hook_create(&hook), 0);
-		if (i != BT_LAN)
-			attach(bt->end[i].ifindex, BPF_TC_INGRESS, bt->bpf->progs.ecs_from_vm);
+		attach(bt->end[i].ifindex, BPF_TC_INGRESS, bt->bpf->progs.ecs_from_port);
 	}
-	attach(uplink, BPF_TC_INGRESS, bt->bpf->progs.ecs_from_uplink);
 	attach(uplink, BPF_TC_EGRESS, bt->bpf->progs.ecs_to_uplink);
 	attach_witness(uplink);
 	attach_marker(bt->end[BT_MARKED].ifindex);

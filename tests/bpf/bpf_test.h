@@ -122,7 +122,7 @@ struct bt_frame *bt_build(struct bt_frame *frame, const uint8_t *dst, const uint
 int bt_run(struct bt *bt, struct bpf_program *prog, uint32_t ifindex, uint32_t *mark,
 	   const void *data, uint32_t len);
 
-/** bt_run_vm - ecs_from_vm on port @i with an ordinary untagged frame. */
+/** bt_run_vm - ecs_from_port on port @i with an ordinary untagged frame. */
 int bt_run_vm(struct bt *bt, int i, const uint8_t *dst, const uint8_t *src);
 
 /** bt_sock - packet socket on a link of the current namespace: @proto, or ETH_P_ALL. */

@@ -192,12 +192,14 @@ void bt_vm(struct bt *bt, int i, uint16_t id, uint32_t flags)
 
 void bt_uplink(struct bt *bt, uint16_t id, uint16_t vid, uint32_t flags)
 {
-	struct ecs_port port = make_port(bt, BT_LAN);
+	struct ecs_port port = make_port(bt, BT_LAN), link;
 	struct ecs_network network;
 
 	port.role = ECS_ROLE_UPLINK;
-	port.network = id;
 	port.flags = flags;
+	if (!bt_port_get(bt, bt->end[BT_LAN].ifindex, 0, &link)) /* itself, in no network */
+		bt_port_set(bt, bt->end[BT_LAN].ifindex, 0, &port);
+	port.network = id;
 	bt_port_set(bt, bt->end[BT_LAN].ifindex, vid, &port);
 	if (!id)
 		return;
@@ -326,6 +328,6 @@ int bt_run_vm(struct bt *bt, int i, const uint8_t *dst, const uint8_t *src)
 	struct bt_frame frame;
 
 	bt_build(&frame, dst, src, -1);
-	return bt_run(bt, bt->bpf->progs.ecs_from_vm, bt->end[i].ifindex, NULL, frame.data,
+	return bt_run(bt, bt->bpf->progs.ecs_from_port, bt->end[i].ifindex, NULL, frame.data,
 		      frame.len);
 }

@@ -231,7 +231,7 @@ void ct_frame(struct bt *bt, struct bt_frame *frame, int family, uint16_t id, co
 
 int ct_run(struct bt *bt, const struct bt_frame *frame)
 {
-	return bt_run(bt, bt->bpf->progs.ecs_from_vm, bt->end[0].ifindex, NULL, frame->data,
+	return bt_run(bt, bt->bpf->progs.ecs_from_port, bt->end[0].ifindex, NULL, frame->data,
 		      frame->len);
 }
 

@@ -60,7 +60,7 @@ enum ct_sum { CT_SUM, CT_SUM_ZERO, CT_SUM_PSEUDO };
 /** ct_frame - a datagram to the cast @id; @family 4 or 6. */
 void ct_frame(struct bt *bt, struct bt_frame *frame, int family, uint16_t id, const void *payload,
 	      uint32_t len, enum ct_sum sum);
-/** ct_run - ecs_from_vm on VM 0 with it. Return: TC_ACT_*. */
+/** ct_run - ecs_from_port on VM 0 with it. Return: TC_ACT_*. */
 int ct_run(struct bt *bt, const struct bt_frame *frame);
 
 /** ct_send - the same by the way that frames take: from the machine's own link. */

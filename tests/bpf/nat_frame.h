@@ -75,12 +75,12 @@ static inline struct frame *from_vm(struct bt *bt, struct frame *f, uint8_t prot
 
 static inline int run_vm(struct bt *bt, const struct frame *f)
 {
-	return bt_run(bt, bt->bpf->progs.ecs_from_vm, bt->end[0].ifindex, NULL, f->data, f->len);
+	return bt_run(bt, bt->bpf->progs.ecs_from_port, bt->end[0].ifindex, NULL, f->data, f->len);
 }
 
 static inline int run_uplink(struct bt *bt, const struct frame *f)
 {
-	return bt_run(bt, bt->bpf->progs.ecs_from_uplink, bt->end[BT_LAN].ifindex, NULL, f->data,
+	return bt_run(bt, bt->bpf->progs.ecs_from_port, bt->end[BT_LAN].ifindex, NULL, f->data,
 		      f->len);
 }
 

@@ -31,7 +31,7 @@ static void attach(struct bt *bt, uint32_t ifindex)
 {
 	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = (int)ifindex, .attach_point = BPF_TC_INGRESS);
 	LIBBPF_OPTS(bpf_tc_opts, opts, .handle = 1, .priority = 10,
-		    .prog_fd = bt_prog_fd(bt->bpf->progs.ecs_from_vm));
+		    .prog_fd = bt_prog_fd(bt->bpf->progs.ecs_from_port));
 
 	assert_int_equal(bpf_tc_hook_create(&hook), 0);
 	assert_int_equal(bpf_tc_attach(&hook, &opts), 0);

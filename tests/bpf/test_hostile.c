@@ -57,10 +57,10 @@ static void whole_switch(struct bt *bt)
 /* The three hooks: from a VM, from the wire, from the host. */
 static int run_hook(struct bt *bt, int hook, const uint8_t *data, uint32_t len)
 {
-	struct bpf_program *progs[] = {bt->bpf->progs.ecs_from_vm, bt->bpf->progs.ecs_from_uplink,
-				       bt->bpf->progs.ecs_to_uplink};
+	struct bpf_program *prog =
+		hook == 2 ? bt->bpf->progs.ecs_to_uplink : bt->bpf->progs.ecs_from_port;
 
-	return bt_run(bt, progs[hook], bt->end[hook ? BT_LAN : 0].ifindex, NULL, data, len);
+	return bt_run(bt, prog, bt->end[hook ? BT_LAN : 0].ifindex, NULL, data, len);
 }
 
 static bool is_malformed(const uint8_t *data, uint32_t len)

@@ -121,12 +121,12 @@ static struct frame *from_vm(struct bt *bt, struct frame *f, uint8_t next, const
 
 static int run_vm(struct bt *bt, const struct frame *f)
 {
-	return bt_run(bt, bt->bpf->progs.ecs_from_vm, bt->end[0].ifindex, NULL, f->data, f->len);
+	return bt_run(bt, bt->bpf->progs.ecs_from_port, bt->end[0].ifindex, NULL, f->data, f->len);
 }
 
 static int run_uplink(struct bt *bt, const struct frame *f)
 {
-	return bt_run(bt, bt->bpf->progs.ecs_from_uplink, bt->end[BT_LAN].ifindex, NULL, f->data,
+	return bt_run(bt, bt->bpf->progs.ecs_from_port, bt->end[BT_LAN].ifindex, NULL, f->data,
 		      f->len);
 }
 
@@ -353,7 +353,7 @@ static void truncated(struct bt *bt, uint8_t next, uint32_t payload, uint8_t typ
 	if (next == IPPROTO_ICMPV6 || next == 44)
 		f.data[L4] = type;
 	for (uint32_t len = 14; len < L4 + payload; len++) {
-		int r = bt_run(bt, bt->bpf->progs.ecs_from_vm, bt->end[0].ifindex, NULL, f.data,
+		int r = bt_run(bt, bt->bpf->progs.ecs_from_port, bt->end[0].ifindex, NULL, f.data,
 			       len);
 
 		assert_true(r == TC_ACT_SHOT || r < 0);

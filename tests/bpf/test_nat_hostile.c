@@ -122,7 +122,7 @@ static void answers_about_ttl_are_limited(void **state)
 	f.data[22] = 1;
 	seal_ip(f.data + 14);
 	assert_int_equal(
-		bt_run(bt, bt->bpf->progs.ecs_from_vm, bt->end[1].ifindex, NULL, f.data, f.len),
+		bt_run(bt, bt->bpf->progs.ecs_from_port, bt->end[1].ifindex, NULL, f.data, f.len),
 		TC_ACT_REDIRECT);
 }
 
@@ -137,7 +137,7 @@ static void truncated(struct bt *bt, uint8_t proto, uint32_t payload, uint8_t ic
 	if (icmp_type == 3)
 		memcpy(f.data + 42, f.data + 14, 20); /* a quote without what it quotes */
 	for (uint32_t len = 14; len < 34 + payload; len++) {
-		int r = bt_run(bt, bt->bpf->progs.ecs_from_vm, bt->end[0].ifindex, NULL, f.data,
+		int r = bt_run(bt, bt->bpf->progs.ecs_from_port, bt->end[0].ifindex, NULL, f.data,
 			       len);
 
 		assert_true(r == TC_ACT_SHOT || r < 0);

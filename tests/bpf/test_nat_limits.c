@@ -147,7 +147,7 @@ static void flood_of_one_vm_leaves_the_others_working(void **state)
 	assert_int_equal(bt->event.type, ECS_EVENT_NAT_LIMIT);
 	build(&f, nt_gateway_mac(1), bt->end[1].far_mac, IPPROTO_TCP, "10.77.0.11", NT_LAN, 20);
 	assert_int_equal(
-		bt_run(bt, bt->bpf->progs.ecs_from_vm, bt->end[1].ifindex, NULL, f.data, f.len),
+		bt_run(bt, bt->bpf->progs.ecs_from_port, bt->end[1].ifindex, NULL, f.data, f.len),
 		TC_ACT_REDIRECT);
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* What ecs_from_vm decides for a network without an uplink: guard, switch, and every drop. */
+/* What ecs_from_port decides for a network without an uplink: guard, switch, and every drop. */
 #include "bpf_test.h"
 
 #include "kernel/ecswitch.skel.h"
@@ -126,7 +126,7 @@ static int run_tagged(struct bt *bt, int tci)
 	struct bt_frame frame;
 
 	bt_build(&frame, bt_broadcast, bt->end[0].far_mac, tci);
-	return bt_run(bt, bt->bpf->progs.ecs_from_vm, bt->end[0].ifindex, NULL, frame.data,
+	return bt_run(bt, bt->bpf->progs.ecs_from_port, bt->end[0].ifindex, NULL, frame.data,
 		      frame.len);
 }
 
@@ -158,7 +158,7 @@ static void tag_behind_a_priority_tag_is_dropped(void **state)
 	three_vms(bt);
 	bt_build(&frame, bt_broadcast, bt->end[0].far_mac, 0);
 	memcpy(frame.data + 16, "\x81\x00\x00\x64\x88\xb5", 6);
-	assert_int_equal(bt_run(bt, bt->bpf->progs.ecs_from_vm, bt->end[0].ifindex, NULL,
+	assert_int_equal(bt_run(bt, bt->bpf->progs.ecs_from_port, bt->end[0].ifindex, NULL,
 				frame.data, frame.len),
 			 TC_ACT_SHOT);
 	assert_int_equal(bt_drops(bt, bt_slot(0), ECS_DROP_VLAN_TAGGED), 1);
@@ -174,7 +174,7 @@ static void truncated_tag_behind_a_priority_tag_is_dropped_as_vlan(void **state)
 	bt_build(&frame, bt_broadcast, bt->end[0].far_mac, 0);
 	memcpy(frame.data + 16, "\x81\x00\x00\x64", 4);
 	assert_int_equal(
-		bt_run(bt, bt->bpf->progs.ecs_from_vm, bt->end[0].ifindex, NULL, frame.data, 19),
+		bt_run(bt, bt->bpf->progs.ecs_from_port, bt->end[0].ifindex, NULL, frame.data, 19),
 		TC_ACT_SHOT);
 	assert_int_equal(bt_drops(bt, bt_slot(0), ECS_DROP_VLAN), 1);
 }

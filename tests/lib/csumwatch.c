@@ -27,8 +27,8 @@ int main(void)
 	say("ready");
 	while (!stopped)
 		pause();
-	printf("{\"complete\":%" PRIu64 ",\"wrong\":%" PRIu64 "}\n",
-	       (uint64_t)bpf->bss->complete, (uint64_t)bpf->bss->wrong);
+	printf("{\"complete\":%" PRIu64 ",\"wrong\":%" PRIu64 "}\n", (uint64_t)bpf->bss->complete,
+	       (uint64_t)bpf->bss->wrong);
 	csumwatch_bpf__destroy(bpf);
 	return 0;
 }

@@ -47,10 +47,10 @@ test_daemon_of_the_same_build_goes_on_with_the_programs_that_run()
 	[ "$(programs)" != "$before" ] || fail "the programs are still on the old FDB"
 	before=$(programs)
 	switch_kill
-	must rm "$(find $PINS -name 'ecs_prog_*_from_vm')"
+	must rm "$(find $PINS -name 'ecs_prog_*_from_port')"
 	switch_start --fdb-size 2048
 	[ "$(programs)" != "$before" ] || fail "the kernel was not asked again"
-	assert_eq "$(find $PINS -name 'ecs_prog_*' | wc -l)" 3 "pinned programs"
+	assert_eq "$(find $PINS -name 'ecs_prog_*' | wc -l)" 2 "pinned programs"
 	assert ping4 a 12
 	assert ping4 a 2
 	must ctl detach

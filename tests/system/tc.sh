@@ -16,7 +16,7 @@ machines()
 
 has_filter() # LINK
 {
-	tc filter show dev "$1" ingress | grep -q ecswitch:main:from_vm
+	tc filter show dev "$1" ingress | grep -q ecswitch:main:from_port
 }
 
 has_clsact() # LINK

@@ -317,7 +317,7 @@ static void five_hundred_links_are_attached_in_one_call(void **state)
 								      .ifindex = ifindex,
 								      .hook = (enum ecs_hook)hook,
 								      .prog_fd = prog,
-								      .name = "ecs-test:from_vm"};
+								      .name = "ecs-test:from_port"};
 	}
 	start = now_s();
 	failed = ecs_tc_run(world.nl, ops, MANY * 3, &err);

@@ -15,7 +15,7 @@ static void a_matching_tap_becomes_a_port(void **state)
 	assert_non_null(ecs_state_port_get(&w->have, 7));
 	assert_non_null(find(w, ECS_OP_PORT_SET, 7));
 	assert_non_null(find(w, ECS_OP_FLOOD_SET, 7));
-	assert_int_equal(find(w, ECS_OP_FILTER_SET, 7)->prog, ECS_PROG_FROM_VM);
+	assert_int_equal(find(w, ECS_OP_FILTER_SET, 7)->prog, ECS_PROG_FROM_PORT);
 }
 
 static void a_second_turn_does_nothing(void **state)

@@ -68,7 +68,7 @@ static void a_gateway_is_made_once_and_completed_when_it_is_seen(void **state)
 	assert_int_equal(count(w, ECS_OP_ADDR_ADD), 1);
 	assert_int_equal(count(w, ECS_OP_LINK_UP), 2);
 	assert_int_equal(find(w, ECS_OP_PORT_SET, 6)->port.role, ECS_ROLE_HOST);
-	assert_int_equal(find(w, ECS_OP_FILTER_SET, 6)->prog, ECS_PROG_FROM_VM);
+	assert_int_equal(find(w, ECS_OP_FILTER_SET, 6)->prog, ECS_PROG_FROM_PORT);
 	assert_null(ecs_state_port_get(&w->have, 5));
 	set_up(w, 5);
 	set_up(w, 6);

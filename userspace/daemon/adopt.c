@@ -28,11 +28,9 @@ static void take_port(const struct ecs_port_key *key, const struct ecs_port *fro
 	port->port.flags &= ~ECS_PORT_PATCHED; /* the patch map tells */
 	if (port->port.network > ECS_NETWORKS_MAX)
 		port->port.network = 0;
-	port->ingress = ECS_PROG_FROM_VM;
-	if (from->role == ECS_ROLE_UPLINK) {
-		port->ingress = ECS_PROG_FROM_UPLINK;
+	port->ingress = ECS_PROG_FROM_PORT;
+	if (from->role == ECS_ROLE_UPLINK)
 		port->egress = ECS_PROG_TO_UPLINK;
-	}
 	port->dirty = true;
 }
 

@@ -209,7 +209,7 @@ static void run_tc(const struct ecs_applier *a, struct ecs_plan *plan, enum ecs_
 	struct ecs_err err = {};
 	size_t n = 0;
 
-	for (int prog = ECS_PROG_FROM_VM; prog < ECS_PROGS; prog++)
+	for (int prog = ECS_PROG_FROM_PORT; prog < ECS_PROGS; prog++)
 		ecs_filter_name(names[prog], a->instance, prog);
 	for (size_t i = 0; tc && from && i < plan->count; i++) {
 		struct ecs_op *op = &plan->ops[i];

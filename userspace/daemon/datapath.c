@@ -254,10 +254,8 @@ int ecs_datapath_prog_fd(const struct ecs_datapath *dp, enum ecs_prog prog)
 	if (dp->progs[prog] >= 0)
 		return dp->progs[prog];
 	switch (prog) {
-	case ECS_PROG_FROM_VM:
-		return bpf_program__fd(dp->skel->progs.ecs_from_vm);
-	case ECS_PROG_FROM_UPLINK:
-		return bpf_program__fd(dp->skel->progs.ecs_from_uplink);
+	case ECS_PROG_FROM_PORT:
+		return bpf_program__fd(dp->skel->progs.ecs_from_port);
 	case ECS_PROG_TO_UPLINK:
 		return bpf_program__fd(dp->skel->progs.ecs_to_uplink);
 	case ECS_PROG_NONE:

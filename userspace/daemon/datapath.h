@@ -18,13 +18,12 @@ struct ecs_datapath;
 
 enum ecs_prog {
 	ECS_PROG_NONE = 0,
-	ECS_PROG_FROM_VM,
-	ECS_PROG_FROM_UPLINK,
+	ECS_PROG_FROM_PORT,
 	ECS_PROG_TO_UPLINK,
 };
 #define ECS_PROGS (ECS_PROG_TO_UPLINK + 1)
 
-/** ecs_prog_word - its name in filters, pins and bpftool(8): "from_vm". */
+/** ecs_prog_word - its name in filters, pins and bpftool(8): "from_port". */
 const char *ecs_prog_word(enum ecs_prog prog);
 
 struct ecs_datapath_sizes {

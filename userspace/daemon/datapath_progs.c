@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The programs, pinned beside the maps. The kernel takes about a second to verify them; a daemon
+ * The programs, pinned beside the maps. The kernel takes half a second to verify them; a daemon
  * that finds those of its own build, on the maps that it has, goes on with them. Their key tells.
  */
 #include "datapath_priv.h"
@@ -18,8 +18,7 @@
 #include <ecswitch/cleanup.h>
 
 static const char *const words[ECS_PROGS] = {
-	[ECS_PROG_FROM_VM] = "from_vm",
-	[ECS_PROG_FROM_UPLINK] = "from_uplink",
+	[ECS_PROG_FROM_PORT] = "from_port",
 	[ECS_PROG_TO_UPLINK] = "to_uplink",
 };
 
@@ -81,7 +80,7 @@ bool ecs_progs_take(struct ecs_datapath *dp, uint64_t key)
 	bool all = key != 0;
 	char path[512];
 
-	for (int prog = ECS_PROG_FROM_VM; prog < ECS_PROGS; prog++) {
+	for (int prog = ECS_PROG_FROM_PORT; prog < ECS_PROGS; prog++) {
 		prog_path(dp, key, prog, path);
 		dp->progs[prog] = bpf_obj_get(path);
 		all &= is_prog(dp->progs[prog], prog);
@@ -107,13 +106,13 @@ static void drop_pins(const struct ecs_datapath *dp)
 		closedir(dir);
 }
 
-/* If a pin cannot be made, the next start takes its second, and that is all. */
+/* If a pin cannot be made, the next start verifies again, and that is all. */
 void ecs_progs_keep(const struct ecs_datapath *dp, uint64_t key)
 {
 	char path[512];
 
 	drop_pins(dp);
-	for (int prog = ECS_PROG_FROM_VM; prog < ECS_PROGS; prog++) {
+	for (int prog = ECS_PROG_FROM_PORT; prog < ECS_PROGS; prog++) {
 		prog_path(dp, key, prog, path);
 		bpf_obj_pin(ecs_datapath_prog_fd(dp, prog), path);
 	}
@@ -121,7 +120,7 @@ void ecs_progs_keep(const struct ecs_datapath *dp, uint64_t key)
 
 void ecs_progs_close(struct ecs_datapath *dp)
 {
-	for (int prog = ECS_PROG_FROM_VM; prog < ECS_PROGS; prog++) {
+	for (int prog = ECS_PROG_FROM_PORT; prog < ECS_PROGS; prog++) {
 		if (dp->progs[prog] >= 0)
 			close(dp->progs[prog]);
 		dp->progs[prog] = -1;

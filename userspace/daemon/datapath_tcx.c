@@ -32,7 +32,7 @@ static const char *const hook_words[] = {"ingress", "egress"};
 
 bool ecs_datapath_has_tcx(const struct ecs_datapath *dp)
 {
-	int fd = ecs_datapath_prog_fd(dp, ECS_PROG_FROM_UPLINK);
+	int fd = ecs_datapath_prog_fd(dp, ECS_PROG_FROM_PORT);
 
 	/* No such link, or no such attach type: the error tells. */
 	return bpf_link_create(fd, INT_MAX, attach_types[ECS_HOOK_INGRESS], NULL) < 0 &&

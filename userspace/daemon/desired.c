@@ -215,7 +215,7 @@ static void make_uplink(struct ecs_desired *c, const struct ecs_config_network *
 		return;
 	if (c->have->tcx)
 		port->port.flags = (port->port.flags | ECS_PORT_TCX) & ~ECS_PORT_OWN_CLSACT;
-	port->ingress = ECS_PROG_FROM_UPLINK;
+	port->ingress = ECS_PROG_FROM_PORT;
 	port->egress = ECS_PROG_TO_UPLINK;
 	if (from->nat) {
 		ecs_desired_nat_uplink(c, from, port);
@@ -264,7 +264,7 @@ static void patch_one_way(struct ecs_desired *c, uint32_t from, uint32_t to)
 	a->port.flags |= ECS_PORT_PATCHED;
 	a->patch = (struct ecs_patch){.ifindex = b->ifindex, .slot = b->port.slot};
 	if (!a->ingress)
-		a->ingress = ECS_PROG_FROM_VM;
+		a->ingress = ECS_PROG_FROM_PORT;
 }
 
 static void make_patches(struct ecs_desired *c)
@@ -296,7 +296,7 @@ void ecs_desired_vm(struct ecs_desired *c, const struct ecs_link *link, struct e
 		port = claim(c, link, what);
 	if (!port)
 		return;
-	port->ingress = ECS_PROG_FROM_VM;
+	port->ingress = ECS_PROG_FROM_PORT;
 	c->members[what->network]++;
 }
 

@@ -300,10 +300,8 @@ static void describe(json_t *list, const char *fmt, const char *a, const char *b
 static const char *prog_text(enum ecs_prog prog)
 {
 	switch (prog) {
-	case ECS_PROG_FROM_VM:
-		return "from_vm";
-	case ECS_PROG_FROM_UPLINK:
-		return "from_uplink";
+	case ECS_PROG_FROM_PORT:
+		return "from_port";
 	case ECS_PROG_TO_UPLINK:
 		return "to_uplink";
 	case ECS_PROG_NONE:
