@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
 # What every system test sources.
-. "$(dirname "${BASH_SOURCE[0]}")/world.bash"
-. "$(dirname "${BASH_SOURCE[0]}")/net.bash"
-. "$(dirname "${BASH_SOURCE[0]}")/switch.bash"
+. "${BASH_SOURCE[0]%/*}/world.bash"
+. "${BASH_SOURCE[0]%/*}/net.bash"
+. "${BASH_SOURCE[0]%/*}/switch.bash"
