@@ -128,7 +128,7 @@ test_killed_daemon_loses_no_ping_and_detach_leaves_nothing()
 	assert ctl detach
 	assert_soon 10 gone "$SWITCH_PID"
 	pinger_end
-	assert_eq "$LOST" 0 "lost pings of the host"
+	assert_host_lost_no_ping
 	assert_eq "$(traces | grep -v '^/sys/fs/bpf/ecswitch$')" "$before" "traces"
 }
 
