@@ -136,11 +136,12 @@ test_dhcp_and_dns_from_dnsmasq()
 	NET4=10.0.0 NET6=fd00: lan_new
 	vms_new uplink up0 nat
 	start dnsmasq @ dnsmasq --no-daemon --conf-file=/dev/null --interface=ecs-vms \
-		--bind-interfaces --dhcp-range=10.77.0.50,10.77.0.60,1h --no-resolv --no-hosts \
+		--bind-interfaces --dhcp-range=10.77.0.50,10.77.0.59,1h --no-resolv --no-hosts \
 		--address=/server.test/10.9.9.9 --dhcp-leasefile="$WORK/leases" --pid-file= --user=root
+	assert_soon 10 sh -c "ss -Hlun 'sport = :67' | grep -q ."
 	must ns a ip addr flush dev eth0
 	start udhcpc a udhcpc -f -i eth0 -s "$TOP/tests/lib/udhcpc.sh"
-	assert_soon 10 ns a sh -c "ip -4 addr show dev eth0 | grep -q 10.77.0.5"
+	assert_soon 30 ns a sh -c "ip -4 addr show dev eth0 | grep -q 10.77.0.5"
 	assert_soon 2 ns a ip route get 192.0.2.1
 	assert ping4 a 1
 	assert_eq "$(ns a dig +short +time=2 @10.77.0.1 server.test)" 10.9.9.9 "DNS answer"

@@ -403,8 +403,10 @@ test_nat_follows_the_uplinks_address()
 		"flows of the old address"
 	must ip addr del 10.0.0.9/24 dev up0
 	assert_soon 5 sh -c "$ECSWITCHCTL --json nat list | grep -q waiting"
+	must ip route add 192.0.2.0/24 dev up0 # without a route it is the host that answers
 	assert_fails ping_from a $FAR -c 1 -W 0.3
 	assert_ge "$(drops_of NAT_NO_ADDRESS)" 1 "drops without an address"
+	must ip route del 192.0.2.0/24 dev up0
 	must ip addr add 10.0.0.1/24 dev up0
 	must ip route replace default via 10.0.0.2
 	assert_soon 5 ping_from a $FAR -c 1
