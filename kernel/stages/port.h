@@ -65,6 +65,9 @@ static __always_inline enum ecs_verdict ecs_port(struct __sk_buff *skb, struct e
 		return set_patched(pkt, port);
 	if (pkt->hook == ECS_FROM_VM && port->role != ECS_ROLE_VM && port->role != ECS_ROLE_HOST)
 		return ECS_PASS;
+	/* It became another one since ecs_ingress() looked: guard has not seen the frame. */
+	if (pkt->hook == ECS_FROM_UPLINK && port->role != ECS_ROLE_UPLINK)
+		return ECS_PASS;
 	if (!port->network && (port->flags & ECS_PORT_NAT) && pkt->hook != ECS_FROM_VM) {
 		pkt->in = port; /* a way out and nothing else: only the nat stage looks */
 		return ECS_CONTINUE;
