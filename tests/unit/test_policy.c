@@ -9,54 +9,56 @@
 
 #include "userspace/lib/policy.h"
 
+static const char *const same[] = {"all",
+				   "key",
+				   "ref",
+				   "thin 50%",
+				   "drop ref 10% force",
+				   "drop key 100% force",
+				   "fps 12",
+				   "gop 1000",
+				   "gop half",
+				   "rate 2M",
+				   "rate 1500k",
+				   "rate 64001",
+				   "auto",
+				   "ref audio drop nulls strip join now",
+				   "auto join now",
+				   "drop ref 100% force audio drop nulls strip join now"};
+
+static const char *const wrong[] = {"",
+				    "none",
+				    "thin",
+				    "thin 50",
+				    "thin 101%",
+				    "thin %",
+				    "drop ref 10%",
+				    "drop 10%",
+				    "ref ref",
+				    "thin 5% force",
+				    "drop nonref 5% please",
+				    "audio drop",
+				    "ref audio",
+				    "ref audio strip",
+				    "ref audio drop audio drop",
+				    "ref all",
+				    "fps",
+				    "fps 0",
+				    "fps 241",
+				    "fps 12.5",
+				    "gop 0",
+				    "gop 1001",
+				    "rate 0",
+				    "rate 999",
+				    "rate 5G",
+				    "rate M",
+				    "rate 5000M",
+				    "rate -1",
+				    "auto 3",
+				    "thin 0050%"};
+
 static void policies_parse_and_come_back(void **unused)
 {
-	static const char *const same[] = {"all",
-					   "key",
-					   "ref",
-					   "thin 50%",
-					   "drop ref 10% force",
-					   "drop key 100% force",
-					   "fps 12",
-					   "gop 1000",
-					   "gop half",
-					   "rate 2M",
-					   "rate 1500k",
-					   "rate 64001",
-					   "auto",
-					   "ref audio drop nulls strip join now",
-					   "auto join now",
-					   "drop ref 100% force audio drop nulls strip join now"};
-	static const char *const wrong[] = {"",
-					    "none",
-					    "thin",
-					    "thin 50",
-					    "thin 101%",
-					    "thin %",
-					    "drop ref 10%",
-					    "drop 10%",
-					    "ref ref",
-					    "thin 5% force",
-					    "drop nonref 5% please",
-					    "audio drop",
-					    "ref audio",
-					    "ref audio strip",
-					    "ref audio drop audio drop",
-					    "ref all",
-					    "fps",
-					    "fps 0",
-					    "fps 241",
-					    "fps 12.5",
-					    "gop 0",
-					    "gop 1001",
-					    "rate 0",
-					    "rate 999",
-					    "rate 5G",
-					    "rate M",
-					    "rate 5000M",
-					    "rate -1",
-					    "auto 3",
-					    "thin 0050%"};
 	char text[ECS_POLICY_TEXT_MAX];
 	struct ecs_policy policy;
 
@@ -64,12 +66,25 @@ static void policies_parse_and_come_back(void **unused)
 		assert_int_equal(ecs_policy_parse(same[i], &policy), 0);
 		assert_string_equal(ecs_policy_format(&policy, text), same[i]);
 	}
+}
+
+static void policies_come_back_in_their_shortest_words(void **unused)
+{
+	char text[ECS_POLICY_TEXT_MAX];
+	struct ecs_policy policy;
+
 	assert_int_equal(ecs_policy_parse("drop nonref 50%", &policy), 0);
 	assert_string_equal(ecs_policy_format(&policy, text), "thin 50%");
 	assert_int_equal(ecs_policy_parse("ref join now nulls keep audio drop", &policy), 0);
 	assert_string_equal(ecs_policy_format(&policy, text), "ref audio drop join now");
 	assert_int_equal(ecs_policy_parse("rate 2000000", &policy), 0);
 	assert_string_equal(ecs_policy_format(&policy, text), "rate 2M");
+}
+
+static void wrong_policies_are_refused(void **unused)
+{
+	struct ecs_policy policy;
+
 	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
 		if (ecs_policy_parse(wrong[i], &policy) == 0)
 			fail_msg("\"%s\" was taken", wrong[i]);
@@ -118,6 +133,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(policies_parse_and_come_back),
+		cmocka_unit_test(policies_come_back_in_their_shortest_words),
+		cmocka_unit_test(wrong_policies_are_refused),
 		cmocka_unit_test(policy_ends_where_the_next_keyword_begins),
 		cmocka_unit_test(auto_steps_are_policies_that_tell_their_step),
 	};
