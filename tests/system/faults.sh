@@ -138,6 +138,7 @@ each_shortage()
 			[ -e "$WORK/faults" ] || break
 			# A program without a pin is verified again, and that is all.
 			assert_eq $command $OBJ_PIN "kind of a call that can be done without"
+			assert_le "$(find $PINS -name "ecs_prog_*" | wc -l)" 1 "programs that are pinned"
 			continue
 		fi
 		wait $pid
