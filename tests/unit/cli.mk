@@ -8,6 +8,7 @@ unit_tests += \
 	tests/unit/test_config_cast \
 	tests/unit/test_config_nat \
 	tests/unit/test_config_whole \
+	tests/unit/test_file \
 	tests/unit/test_log \
 	tests/unit/test_render \
 	tests/unit/test_rpc \
@@ -49,6 +50,10 @@ tests_unit_test_config_whole_SOURCES = tests/unit/test_config_whole.c tests/unit
 	tests/unit/unit.h
 tests_unit_test_config_whole_CFLAGS = $(cli_test_cflags)
 tests_unit_test_config_whole_LDADD = $(cli_test_libs)
+
+tests_unit_test_file_SOURCES = tests/unit/test_file.c tests/unit/unit.h
+tests_unit_test_file_CFLAGS = $(cli_test_cflags)
+tests_unit_test_file_LDADD = $(cli_test_libs)
 
 tests_unit_test_log_SOURCES = tests/unit/test_log.c tests/unit/unit.h
 tests_unit_test_log_CFLAGS = $(cli_test_cflags)

@@ -7,6 +7,8 @@
 #include <errno.h>
 #include <unistd.h>
 
+#include "userspace/lib/file.h"
+
 int ecs_detach(struct ecs_daemon *d, struct ecs_err *err)
 {
 	struct ecs_config *empty = ecs_config_new();
@@ -20,8 +22,8 @@ int ecs_detach(struct ecs_daemon *d, struct ecs_err *err)
 	if (d->problems.count)
 		return ecs_fail(err, -EBUSY, "not everything could be taken down: %s",
 				d->problems.list[0].text);
-	unlink(d->running_path);
-	unlink(d->guests_path);
+	ecs_file_remove(d->running_path, NULL);
+	ecs_file_remove(d->guests_path, NULL);
 	unlink(d->socket_path); /* a killed daemon leaves it */
 	return ecs_datapath_unpin(d->pins_path, err);
 }

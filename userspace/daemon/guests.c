@@ -6,11 +6,12 @@
 #include "guests.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 #include <jansson.h>
+
+#include <ecswitch/cleanup.h>
+#include "userspace/lib/file.h"
 
 void ecs_guests_free(struct ecs_guests *guests)
 {
@@ -161,23 +162,14 @@ static json_t *dump(const struct ecs_guests *guests)
 
 int ecs_guests_save(const struct ecs_guests *guests, const char *path, struct ecs_err *err)
 {
-	char temp[4096];
+	ECS_FREE char *text = NULL;
 	json_t *list;
-	int r = 0;
 
 	if (!guests->count)
-		return unlink(path) < 0 && errno != ENOENT
-			       ? ecs_fail(err, -errno, "cannot remove %s: %s", path,
-					  strerror(errno))
-			       : 0;
+		return ecs_file_remove(path, err);
 	list = dump(guests);
-	snprintf(temp, sizeof(temp), "%s.new", path);
-	if (!list || json_dump_file(list, temp, JSON_COMPACT) < 0 || rename(temp, path) < 0)
-		r = errno ? -errno : -EIO;
+	text = list ? json_dumps(list, JSON_COMPACT) : NULL;
 	json_decref(list);
-	if (r < 0) {
-		unlink(temp);
-		return ecs_fail(err, r, "cannot write %s: %s", path, strerror(-r));
-	}
-	return 0;
+	return text ? ecs_file_replace(path, text, 0644, err)
+		    : ecs_fail(err, -ENOMEM, "out of memory");
 }

@@ -6,7 +6,6 @@
 #include "reserve.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +14,7 @@
 
 #include <ecswitch/cleanup.h>
 #include "sysctl.h"
+#include "userspace/lib/file.h"
 
 #define RESERVED "ipv4/ip_local_reserved_ports"
 #define PORTS (UINT16_MAX + 1)
@@ -85,30 +85,14 @@ static void ours_load(struct set *ours, const char *path)
 	set_parse(ours, line);
 }
 
-/* Renamed over the old one: of half a list the other half would never be given back. */
-static int text_save(const char *text, const char *path)
-{
-	ECS_CLOSE int fd = -1;
-	char temp[512];
-	int r = 0;
-
-	if (!*text)
-		return unlink(path) < 0 && errno != ENOENT ? -errno : 0;
-	snprintf(temp, sizeof(temp), "%s.new", path);
-	fd = open(temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-	if (fd < 0 || dprintf(fd, "%s\n", text) < 0 || rename(temp, path) < 0) {
-		r = -errno;
-		unlink(temp);
-	}
-	return r;
-}
-
+/* Whole or not: of half a list the other half would never be given back. */
 static int ours_save(const struct set *ours, const char *path, struct ecs_err *err)
 {
 	ECS_FREE char *text = set_format(ours);
-	int r = text ? text_save(text, path) : -ENOMEM;
 
-	return r < 0 ? ecs_fail(err, r, "cannot write %s: %s", path, strerror(-r)) : 0;
+	if (!text)
+		return ecs_fail(err, -ENOMEM, "out of memory");
+	return *text ? ecs_file_replace(path, text, 0644, err) : ecs_file_remove(path, err);
 }
 
 /* Ours are those that we want and nobody else has reserved. */

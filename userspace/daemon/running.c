@@ -7,13 +7,12 @@
 #include "daemon.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include <ecswitch/cleanup.h>
+#include "userspace/lib/file.h"
 #include "userspace/lib/log.h"
 
 #define STAMP_MAX 128
@@ -61,60 +60,29 @@ int ecs_config_load_file(const char *path, struct ecs_config **out, struct ecs_e
 	return r;
 }
 
-static int write_config(FILE *out, const struct ecs_config *config, const char *header)
+/* The configuration as a script, behind a comment. Return: to be freed; NULL: out of memory. */
+static char *config_text(const struct ecs_config *config, const char *header)
 {
 	json_t *commands = ecs_config_dump(config), *item;
-	size_t i;
+	char *text = NULL;
+	size_t size, i;
+	FILE *out = commands ? open_memstream(&text, &size) : NULL;
+	bool whole = out;
 
-	if (!commands)
-		return -ENOMEM;
-	fprintf(out, "# %s\n", header);
+	if (out)
+		fprintf(out, "# %s\n", header);
 	json_array_foreach (commands, i, item) {
 		const char *method = json_string_value(json_object_get(item, "method"));
 		ECS_FREE char *line = ecs_command_format(ecs_command_by_method(method),
 							 json_object_get(item, "params"));
 
-		fprintf(out, "%s\n", line ? line : "");
+		whole = whole && line && fprintf(out, "%s\n", line) > 0;
 	}
 	json_decref(commands);
-	return 0;
-}
-
-static int write_whole(int fd, const struct ecs_config *config, const char *header)
-{
-	FILE *out = fdopen(fd, "w");
-	int r = out ? write_config(out, config, header) : -errno;
-
-	if (!out) {
-		close(fd);
-		return r;
-	}
-	if (r == 0 && (fflush(out) || ferror(out) || fsync(fd) < 0))
-		r = errno ? -errno : -EIO;
-	fclose(out);
-	return r;
-}
-
-/* Written beside and renamed over, so that a full disk or a crash leaves the old file. */
-static int replace_file(const struct ecs_config *config, const char *path, const char *header,
-			mode_t mode, struct ecs_err *err)
-{
-	char temp[PATH_MAX + 8];
-	int fd, r;
-
-	snprintf(temp, sizeof(temp), "%s.XXXXXX", path);
-	fd = mkostemp(temp, O_CLOEXEC);
-	if (fd < 0)
-		return ecs_fail(err, -errno, "cannot write beside %s: %s", path, strerror(errno));
-	fchmod(fd, mode);
-	r = write_whole(fd, config, header);
-	if (r == 0 && rename(temp, path) < 0)
-		r = -errno;
-	if (r == 0)
-		return 0;
-	unlink(temp);
-	return ecs_fail(err, r, "cannot write %s: %s; the old file is unchanged", path,
-			strerror(-r));
+	if (out && fclose(out) == 0 && whole)
+		return text;
+	free(text);
+	return NULL;
 }
 
 int ecs_config_save(const struct ecs_config *config, const char *path, const char *header,
@@ -123,11 +91,15 @@ int ecs_config_save(const struct ecs_config *config, const char *path, const cha
 	ECS_FREE char *target = realpath(path, NULL); /* where a symbolic link leads */
 	struct stat st;
 	bool exists = target && stat(target, &st) == 0;
+	ECS_FREE char *text = NULL;
 
 	if (exists && !S_ISREG(st.st_mode))
 		return ecs_fail(err, -EINVAL, "cannot write %s: it is no regular file", path);
-	return replace_file(config, target ? target : path, header,
-			    exists ? st.st_mode & 0777 : 0644, err);
+	text = config_text(config, header);
+	if (!text)
+		return ecs_fail(err, -ENOMEM, "out of memory");
+	return ecs_file_replace(target ? target : path, text, exists ? st.st_mode & 0777 : 0644,
+				err);
 }
 
 /* What tells one version of the operator's file from another. */

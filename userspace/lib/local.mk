@@ -20,6 +20,8 @@ userspace_lib_libecs_a_SOURCES = \
 	userspace/lib/config_patch.c \
 	userspace/lib/config_port.c \
 	userspace/lib/config_receiver.c \
+	userspace/lib/file.c \
+	userspace/lib/file.h \
 	userspace/lib/format.c \
 	userspace/lib/grammar.c \
 	userspace/lib/grammar.h \
