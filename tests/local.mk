@@ -21,6 +21,7 @@ test_tools = \
 	tests/lib/frame \
 	tests/lib/many \
 	tests/lib/pinger \
+	tests/lib/pinned \
 	tests/lib/rtp \
 	tests/lib/stream \
 	tests/lib/taphost \
@@ -38,6 +39,9 @@ tests_lib_csumwatch_LDADD = $(LIBBPF_LIBS)
 tests_lib_frame_SOURCES = tests/lib/frame.c tests/lib/netns.h
 tests_lib_many_SOURCES = tests/lib/many.c
 tests_lib_pinger_SOURCES = tests/lib/pinger.c tests/lib/netns.h
+tests_lib_pinned_SOURCES = tests/lib/pinned.c
+tests_lib_pinned_CFLAGS = $(AM_CFLAGS) $(LIBBPF_CFLAGS)
+tests_lib_pinned_LDADD = $(LIBBPF_LIBS)
 tests_lib_rtp_SOURCES = tests/lib/rtp.c tests/lib/netns.h
 tests_lib_stream_SOURCES = tests/lib/stream.c tests/lib/netns.h tests/lib/stopped.h
 tests_lib_taphost_SOURCES = tests/lib/taphost.c tests/lib/netns.h
@@ -99,4 +103,5 @@ EXTRA_DIST += \
 	tests/lib/system.bash \
 	tests/lib/udhcpc.sh \
 	tests/lib/world.bash \
+	tests/lib/world.fstab \
 	tests/system

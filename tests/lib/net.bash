@@ -105,12 +105,12 @@ tap_pid() # LINK
 
 mac_of() # NS IF
 {
-	ns "$1" ip -j link show dev "$2" | jq -r '.[0].address'
+	[[ $(ns "$1" ip -o link show dev "$2") =~ link/ether\ ([0-9a-f:]+) ]] && echo "${BASH_REMATCH[1]}"
 }
 
 ifindex_of() # NS IF
 {
-	ns "$1" ip -j link show dev "$2" 2> /dev/null | jq -r '.[0].ifindex'
+	[[ $(ns "$1" ip -o link show dev "$2" 2> /dev/null) =~ ^([0-9]+): ]] && echo "${BASH_REMATCH[1]}"
 }
 
 # many_veths NS PREFIX COUNT [FIRST]: links PREFIX0... whose other ends, of the same names, are in NS.

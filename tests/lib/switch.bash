@@ -27,7 +27,7 @@ switch_decides() # INSTANCE PID
 
 switch_answers() # INSTANCE PID
 {
-	[ "$(ctl -i "$1" --json status | jq .pid)" = "$2" ] # jq -e of no input succeeds
+	[[ $("$ECSWITCHCTL" -i "$1" --json status) == *'"pid": '"$2,"* ]] # what is polled does without jq
 }
 
 # switch_config < TEXT: the daemon's configuration file.
@@ -75,7 +75,7 @@ ctl()
 # port_is LINK STATE: for wait_until.
 port_is()
 {
-	[ "$(ctl --json port show "$1" | jq -r .state)" = "$2" ]
+	[[ $("$ECSWITCHCTL" --json port show "$1") == *'"state": "'"$2"'"'* ]]
 }
 
 wait_port() # LINK...
@@ -143,21 +143,13 @@ events()
 # map_links [INSTANCE]: the ifindexes that stand in the data path's maps.
 map_links()
 {
-	local map
-
-	for map in ecs_ports ecs_flood ecs_fdb ecs_patches ecs_networks; do
-		bpftool -j map dump pinned "/sys/fs/bpf/ecswitch/${1:-main}/$map"
-	done | grep -oE '"(ifindex|uplink)":[1-9][0-9]*' | cut -d: -f2 | sort -nu | xargs
+	"$TOOLS/pinned" links "/sys/fs/bpf/ecswitch/${1:-main}"
 }
 
-# Counters that are not zero: statistics of ports, drops, entries of the FDB.
+# The maps with counters that are not zero: statistics of ports, drops, entries of the FDB.
 map_counts() # [INSTANCE]
 {
-	local map
-
-	for map in ecs_stats ecs_drops ecs_fdb_used; do
-		bpftool -j map dump pinned "/sys/fs/bpf/ecswitch/${1:-main}/$map"
-	done | grep -oE '"(rx_packets|tx_packets|packets|entries)":[1-9][0-9]*'
+	"$TOOLS/pinned" counts "/sys/fs/bpf/ecswitch/${1:-main}" 2>&1 # an error is no empty map
 }
 
 # No port is left, in the daemon or in any map, and no error.

@@ -82,22 +82,23 @@ run_tests()
 # Runs as process 1 of the new namespaces.
 enter_world()
 {
+	local entry entries=()
+
 	# Outside the namespaces this would mount over the machine's own /run and /etc.
 	[ $$ -eq 1 ] || { echo "--world is for run_tests alone" >&2; exit 2; }
-	mount -t tmpfs tmpfs /run || exit 1
-	mkdir -p /run/netns /run/etc /run/work
+	mount -a -T "$TOP/tests/lib/world.fstab" || exit 1
 	# Our own /etc: the machine's entries, but no configuration of ecswitch.
-	{ mount --bind /etc /run/etc && mount -t tmpfs tmpfs /etc; } || exit 1
-	ln -s /run/etc/* /etc/
-	rm -f /etc/ecswitch
-	mkdir /etc/ecswitch
-	mount -t sysfs sysfs /sys
-	mount -t bpf bpf /sys/fs/bpf
+	mkdir -p /run/netns /run/work /etc/ecswitch
+	for entry in /run/etc/*; do
+		[ "$entry" = /run/etc/ecswitch ] || entries+=("$entry")
+	done
+	ln -s "${entries[@]}" /etc/
 	cd /run/work || exit 1
 	ip link set lo up
-	sysctl -qw net.ipv6.conf.all.accept_dad=0 net.ipv6.conf.default.accept_dad=0
-	declare -g WORK=/run/work NAP
-	exec {NAP}<> <(:) # nothing ever comes: for waiting
+	echo 0 > /proc/sys/net/ipv6/conf/all/accept_dad
+	echo 0 > /proc/sys/net/ipv6/conf/default/accept_dad
+	declare -g WORK=/run/work NAP STDOUT
+	exec {STDOUT}>&1 {NAP}<> <(:) # there nothing ever comes: for waiting
 	trap 'on_exit $?' EXIT
 	"$1"
 }
@@ -107,7 +108,10 @@ on_exit()
 {
 	local log
 
-	[ "$1" -ne 0 ] && [ "$1" -ne 77 ] || return
+	[ "$1" -ne 0 ] || return
+	exec 1>&"$STDOUT"
+	cat "$WORK"/said.* 2> /dev/null
+	[ "$1" -ne 77 ] || return
 	for log in "$WORK"/ecswitchd*.log; do
 		[ -s "$log" ] || continue
 		echo "--- $(basename "$log")"
@@ -159,9 +163,26 @@ assert_match() # TEXT REGEX WHAT
 # assert COMMAND...: its output shows only when it fails.
 assert()
 {
-	local out
+	quietly "" "$@"
+}
 
-	out=$("$@" 2>&1) || fail "$* (status $?): $out"
+# must COMMAND...: for steps that prepare a test; prints nothing.
+must()
+{
+	quietly "cannot prepare: " "$@"
+}
+
+# The output goes into a file: a subshell would be a process more each time. on_exit tells what a
+# command said that ended the test itself.
+quietly() # COMPLAINT COMMAND...
+{
+	local said=$WORK/said.$BASHPID.${#FUNCNAME[@]} complaint=$1 status=0
+
+	shift
+	"$@" > "$said" 2>&1 || status=$?
+	[ $status -eq 0 ] || complaint+="$* (status $status): $(< "$said")"
+	: > "$said"
+	[ $status -eq 0 ] || fail "$complaint"
 }
 
 assert_fails()
@@ -169,14 +190,6 @@ assert_fails()
 	local out
 
 	! out=$("$@" 2>&1) || fail "$*: succeeded, with '$out'"
-}
-
-# must COMMAND...: for steps that prepare a test; prints nothing.
-must()
-{
-	local out
-
-	out=$("$@" 2>&1) || fail "cannot prepare: $* (status $?): $out"
 }
 
 # allowed_ms MS: a time that is the claim itself, stretched when others want to run, too: they

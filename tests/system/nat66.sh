@@ -260,7 +260,7 @@ test_the_host_and_its_neighbours_are_left_alone()
 
 addresses_known()
 {
-	bpftool -j map dump pinned "$PINS/ecs_nat_$1" | jq length
+	"$TOOLS/pinned" entries "$PINS/ecs_nat_$1"
 }
 
 test_addresses_are_forgotten_with_their_flows()
