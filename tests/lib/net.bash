@@ -240,12 +240,13 @@ has_tcx()
 	printf "%s\n" 6.6 "${1:-$(uname -r)}" | sort -VC
 }
 
-# assert_host_lost_no_ping [RELEASE]: while its uplink was attached to and detached from.
+# assert_host_lost_no_ping [RELEASE]: while its uplink was attached to and detached from. Without TCX
+# an emulated machine has the queue stopped for a good part of a second.
 assert_host_lost_no_ping()
 {
 	local most=0
 
-	has_tcx "$@" || most=10
+	has_tcx "$@" || most=50
 	assert_le "$LOST" $most "lost pings of the host"
 }
 
