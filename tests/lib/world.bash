@@ -4,8 +4,9 @@
 # with its own /run, /etc/ecswitch and /sys/fs/bpf: whatever it makes or starts dies with it.
 set -u
 export ECSWITCH_SANDBOX=kill # a system call that the daemon's filter lacks ends it, and the test
+export LC_ALL=C # shells and their helpers are slower at characters than at bytes
 
-TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+TOP=$(cd "${BASH_SOURCE[0]%/*}/../.." && pwd)
 BUILD=${ECS_BUILD:-$TOP/build/check} # where scripts/check builds
 TOOLS=$BUILD/tests/lib
 ECSWITCHD=${ECSWITCHD:-$BUILD/ecswitchd}

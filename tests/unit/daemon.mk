@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-unit_tests += tests/unit/test_plan tests/unit/test_plan_cast tests/unit/test_plan_nat
-
-plan_sources = \
-	tests/unit/plan_world.h \
+# The part of the daemon that only decides.
+EXTRA_LIBRARIES += tests/unit/libplan.a
+tests_unit_libplan_a_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
+tests_unit_libplan_a_SOURCES = \
 	userspace/daemon/desired.c \
 	userspace/daemon/desired_cast.c \
 	userspace/daemon/desired_cast_groups.c \
@@ -15,15 +15,18 @@ plan_sources = \
 	userspace/daemon/plan_gateway.c \
 	userspace/daemon/plan_nat.c \
 	userspace/daemon/state.c
-tests_unit_test_plan_SOURCES = tests/unit/test_plan.c $(plan_sources)
+plan_test_libs = tests/unit/libplan.a userspace/lib/libecs.a $(CMOCKA_LIBS) $(JANSSON_LIBS)
+
+unit_tests += tests/unit/test_plan tests/unit/test_plan_cast tests/unit/test_plan_nat
+tests_unit_test_plan_SOURCES = tests/unit/test_plan.c tests/unit/plan_world.h
 tests_unit_test_plan_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS) $(JANSSON_CFLAGS)
-tests_unit_test_plan_LDADD = userspace/lib/libecs.a $(CMOCKA_LIBS) $(JANSSON_LIBS)
-tests_unit_test_plan_cast_SOURCES = tests/unit/test_plan_cast.c $(plan_sources)
+tests_unit_test_plan_LDADD = $(plan_test_libs)
+tests_unit_test_plan_cast_SOURCES = tests/unit/test_plan_cast.c tests/unit/plan_world.h
 tests_unit_test_plan_cast_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS) $(JANSSON_CFLAGS)
-tests_unit_test_plan_cast_LDADD = userspace/lib/libecs.a $(CMOCKA_LIBS) $(JANSSON_LIBS)
-tests_unit_test_plan_nat_SOURCES = tests/unit/test_plan_nat.c $(plan_sources)
+tests_unit_test_plan_cast_LDADD = $(plan_test_libs)
+tests_unit_test_plan_nat_SOURCES = tests/unit/test_plan_nat.c tests/unit/plan_world.h
 tests_unit_test_plan_nat_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS) $(JANSSON_CFLAGS)
-tests_unit_test_plan_nat_LDADD = userspace/lib/libecs.a $(CMOCKA_LIBS) $(JANSSON_LIBS)
+tests_unit_test_plan_nat_LDADD = $(plan_test_libs)
 
 unit_tests += tests/unit/test_sandbox
 tests_unit_test_sandbox_SOURCES = tests/unit/test_sandbox.c tests/unit/unit.h \

@@ -16,7 +16,7 @@ package_build()
 	version=$(cd "$tree" && dpkg-parsechangelog -S Version)
 	(
 		cd "$1" && tar --exclude=tree/debian -cJf "ecswitch_${version%-*}.orig.tar.xz" tree &&
-			cd "$tree" && DEB_BUILD_OPTIONS="nocheck parallel=$(nproc)" dpkg-buildpackage -us -uc
+			cd "$tree" && DEB_BUILD_OPTIONS="nocheck noautodbgsym parallel=$(nproc)" dpkg-buildpackage -us -uc
 	) > "$1/log" 2>&1 || { tail -n 30 "$1/log"; return 1; }
 	rm -rf "$tree"
 }
