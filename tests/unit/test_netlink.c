@@ -135,7 +135,7 @@ static void interrupted_list_is_started_again_until_it_is_whole(void **state)
 	many_veths(200);
 	churning = true;
 	assert_int_equal(pthread_create(&thread, NULL, churn, NULL), 0);
-	for (int i = 0; i < 100; i++) {
+	for (int i = 0; i < 30; i++) {
 		size_t lasting = 0;
 
 		changes = ECS_NL_DUMP_TRIES / 8; /* each interrupts up to four starts */
