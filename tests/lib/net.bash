@@ -103,6 +103,12 @@ tap_pid() # LINK
 	echo "${!var}"
 }
 
+# rename_link IF NAME: leaves it down, since Linux 6.1 renames no link that is up.
+rename_link()
+{
+	printf '%s\n' "link set $1 down" "link set $1 name $2" | ip -batch -
+}
+
 mac_of() # NS IF
 {
 	[[ $(ns "$1" ip -o link show dev "$2") =~ link/ether\ ([0-9a-f:]+) ]] && echo "${BASH_REMATCH[1]}"

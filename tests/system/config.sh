@@ -232,9 +232,51 @@ test_without_a_file_a_default_route_that_comes_later_is_found()
 {
 	lan_new
 	switch_start
-	assert_eq "$(ctl --json network list | jq -r '.[0].uplink')" null
+	assert_eq "$(ctl --json network list | jq -r '.[0].uplink')" auto
+	assert_match "$(ctl show)" "no default route yet"
 	must ip route add default via 10.0.0.2
 	assert_soon 5 port_is up0 up
+	switch_kill
+	must ip route del default
+	switch_start
+	assert port_is up0 up
+}
+
+test_uplink_auto_is_the_default_routes_device()
+{
+	lan_new
+	echo "network add lan" > /etc/ecswitch/ecswitch.conf
+	switch_start
+	assert ctl network add dmz uplink auto vlan 20
+	assert_eq "$(ctl --json network list | jq -r '.[1].uplink')" auto
+	must ip route add default via 10.0.0.2
+	assert_soon 5 port_is up0 up
+	assert_match "$(ctl --dry-run network set lan uplink auto)" "change network lan" "plan"
+	assert ctl network set lan uplink auto
+	assert_eq "$(ctl --json network list | jq -r '[.[].uplink] | join(" ")')" "up0 up0"
+	assert_match "$(ctl network add more uplink auto 2>&1)" "up0 untagged already belongs to network lan"
+	assert ctl network del lan
+	assert ctl network del dmz
+	must ip route del default
+	must ctl network add lan uplink up0
+	must ctl network add later uplink auto
+	must ip route add default via 10.0.0.2
+	assert_soon 5 grep -q "up0 untagged already belongs to network lan.*retrying" "$WORK/ecswitchd-main.log"
+	assert ctl network set later uplink none
+	assert_soon 5 grep -q "uplink: recovered" "$WORK/ecswitchd-main.log"
+}
+
+test_reload_without_a_file_is_the_configuration_of_the_package()
+{
+	lan_new
+	must ip route add default via 10.0.0.2
+	switch_start
+	must ctl network add mine
+	assert ctl reload
+	assert_eq "$(ctl --json network list | jq -r '[.[] | .name + " " + .uplink] | join(" ")')" "default up0"
+	cp "$TOP/packaging/ecswitch.conf" /etc/ecswitch/
+	assert ctl reload
+	assert_eq "$(ctl --json network list | jq -r '[.[] | .name + " " + .uplink] | join(" ")')" "default up0"
 }
 
 test_a_broken_file_at_start_is_refused_and_the_kernel_forwards_on()

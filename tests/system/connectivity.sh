@@ -180,7 +180,8 @@ test_without_a_configuration_the_default_route_is_the_uplink()
 	switch_start
 	vm_new a 11
 	vm_new b 12 tap
-	must ip link set tapb name vnet0
+	must rename_link tapb vnet0
+	must ip link set vnet0 up
 	wait_port vetha vnet0 up0
 	assert_eq "$(ctl --json port show up0 | jq -r .role)" uplink "role of the default route's device"
 	all_ping_all a:11 b:12 @:1 lan:2

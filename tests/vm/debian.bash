@@ -96,17 +96,18 @@ debian_disk()
 	local root=$1/root unit
 
 	cp -a "$DEBIAN_ROOT" "$root" && debian_modules "$root" || return
-	mkdir -p "$root/ecs" "$root/etc/ecswitch" "$root/etc/systemd/network"
+	mkdir -p "$root/ecs" "$root/etc/systemd/network"
 	cp "$2" "$root/ecs/ecswitch.deb"
 	[ ! -e "$1/next.deb" ] || cp "$1/next.deb" "$root/ecs/"
 	cp "$TOP/tests/vm/debian"/{agent,machine} "$BUILD/tests/lib/taphost" "$root/ecs/"
-	cp "$TOP/tests/vm/debian"/*.conf "$root/etc/ecswitch/"
 	cp "$TOP/tests/vm/debian"/*.{network,link} "$root/etc/systemd/network/"
 	cp "$TOP/tests/vm/debian"/*.service "$root/etc/systemd/system/"
 	echo ecswitch > "$root/etc/hostname"
 	: > "$root/etc/fstab"
 	rm -f "$root/etc/machine-id" && touch "$root/etc/machine-id"
 	chrooted "$root" dpkg -i /ecs/ecswitch.deb || return
+	cmp "$TOP/packaging/ecswitch.conf" "$root/etc/ecswitch/ecswitch.conf" || return
+	cp "$TOP/tests/vm/debian"/*.conf "$root/etc/ecswitch/"
 	for unit in "$TOP"/tests/vm/debian/*.service; do
 		chrooted "$root" systemctl -q enable "${unit##*/}" || return
 	done

@@ -11,6 +11,7 @@
 #include <ecswitch/cleanup.h>
 
 #include "../lib/client.h"
+#include "../lib/config.h"
 #include "../lib/grammar.h"
 #include "cli.h"
 
@@ -105,6 +106,8 @@ static void offer_value(const struct completion *c, const struct ecs_param *para
 		offer_text(c, "none");
 	switch (param->type) {
 	case ECS_TYPE_IFNAME:
+		if (!strcmp(param->name, "uplink"))
+			offer_text(c, ECS_UPLINK_AUTO);
 		if (adds || !strcmp(param->name, "uplink") ||
 		    !offer_from_daemon(c, ends_in(method, "patch.del") ? "patch.list" : "port.list",
 				       ends_in(method, "patch.del") ? param->name : "name"))

@@ -46,18 +46,6 @@ static int run_commands(struct ecs_config *config, json_t *commands, const char 
 	return 0;
 }
 
-/* Whoever takes networks into his own hands no longer wants the uplink guessed. */
-static bool names_network(json_t *commands)
-{
-	json_t *item;
-	size_t i;
-
-	json_array_foreach (commands, i, item)
-		if (!strncmp(json_string_value(json_object_get(item, "method")), "network.", 8))
-			return true;
-	return false;
-}
-
 /* A network's own link is named by the network's options. */
 static bool names_gateway(const json_t *params, const char *link)
 {
@@ -101,10 +89,12 @@ static bool waits_already(const struct ecs_state *state, const struct ecs_waitin
 	return false;
 }
 
-/* A patch may name a link that is still to come; everybody else must be able to start now. */
+/* A patch may name a link that is still to come, and a default route may come later; everybody
+ * else must be able to start now. */
 static bool may_wait(const struct ecs_waiting *waiting)
 {
-	return !waiting->manual || (waiting->role == ECS_ROLE_NONE && !waiting->ifindex);
+	return !waiting->manual || (!waiting->ifindex && (waiting->role == ECS_ROLE_NONE ||
+							  !strcmp(waiting->name, ECS_UPLINK_AUTO)));
 }
 
 /* @command names the link; without one, the change costs somebody else his place. */
@@ -178,6 +168,17 @@ static int refuse_ports(struct ecs_daemon *d, const struct ecs_state *want, json
 	return 0;
 }
 
+/* Only who asks for "auto" hears now that the device has another use. */
+static int name_uplinks(struct ecs_daemon *d, struct ecs_config *config, json_t *commands,
+			const char *script, struct ecs_err *err)
+{
+	const json_t *command = command_naming(commands, ECS_UPLINK_AUTO);
+	struct ecs_err why = {};
+	int r = ecs_uplink_name(d, config, &why);
+
+	return r < 0 && command ? fail_at(err, r, script, command, why.text) : 0;
+}
+
 static int check_live(struct ecs_daemon *d, const struct ecs_config *config, json_t *commands,
 		      const char *script, struct ecs_err *err)
 {
@@ -232,16 +233,16 @@ int ecs_change(struct ecs_daemon *d, const struct ecs_config *base, json_t *comm
 	d->observed.local_ports = ecs_reserve_local_range();
 	r = run_commands(config, commands, script, &changed, err);
 	if (r == 0)
+		r = name_uplinks(d, config, commands, script, err);
+	if (r == 0)
 		r = check_live(d, config, commands, script, err);
 	plan = r == 0 ? ecs_reconcile_preview(d, config) : NULL;
 	if (r == 0 && !plan)
 		r = ecs_fail(err, -ENOMEM, "out of memory");
-	if (r < 0 || dry_run || !changed) {
+	if (r < 0 || dry_run || !changed)
 		ecs_config_free(config);
-	} else {
-		d->config_default &= base && !names_network(commands);
+	else
 		ecs_change_commit(d, config);
-	}
 	if (r == 0)
 		*result = json_pack("{s:b, s:o}", "changed", changed, "plan", plan);
 	return r;

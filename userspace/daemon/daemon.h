@@ -36,7 +36,6 @@ struct ecs_daemon {
 	sd_event *event;
 	sd_event_source *reconcile, *retry, *ageing, *expiry, *ladders;
 	unsigned int retry_s;
-	bool config_default; /* no file: the uplink follows from the default route */
 
 	struct ecs_nl *nl;
 	struct ecs_watch *watch;
@@ -45,7 +44,8 @@ struct ecs_daemon {
 
 	struct ecs_config *config;
 	struct ecs_observed observed;
-	struct ecs_err behind; /* why the kernel's links or addresses could not be read; or "" */
+	struct ecs_err behind;	  /* why the kernel's links or addresses could not be read; or "" */
+	struct ecs_err no_uplink; /* why the default route's device cannot be one; or "" */
 	struct ecs_guests guests;
 	struct ecs_state have;
 	struct ecs_problems problems;
@@ -64,6 +64,18 @@ void ecs_reconcile_request(struct ecs_daemon *d);
 void ecs_reconcile_now(struct ecs_daemon *d);
 /** ecs_reconcile_preview - new JSON array: what a configuration would change. NULL: no memory. */
 json_t *ecs_reconcile_preview(struct ecs_daemon *d, const struct ecs_config *config);
+
+/* uplink.c */
+
+/**
+ * ecs_uplink_name - put the name of the default route's device where @config has the uplink
+ * "auto". Without such a device, "auto" stays.
+ *
+ * Return: how many networks got an uplink; -EBUSY if the device has another use in @config.
+ */
+int ecs_uplink_name(struct ecs_daemon *d, struct ecs_config *config, struct ecs_err *err);
+/** ecs_uplink_awaited - whether some network still waits for a default route. */
+bool ecs_uplink_awaited(const struct ecs_config *config);
 
 /* follow.c */
 
@@ -119,8 +131,11 @@ int ecs_detach(struct ecs_daemon *d, struct ecs_err *err);
  * loaded. */
 int ecs_config_check(const struct ecs_daemon *d, struct ecs_err *err);
 /** ecs_config_start - the configuration to begin with: what was running if the file has not
- * changed since, the file, or the built-in default. */
+ * changed since, or what the file says. */
 int ecs_config_start(struct ecs_daemon *d, bool adopted, struct ecs_err *err);
+/** ecs_config_read - the file, or the built-in configuration if there is none and none was asked
+ * for. Return: 0; -ENOENT; -EINVAL. */
+int ecs_config_read(const struct ecs_daemon *d, struct ecs_config **out, struct ecs_err *err);
 /** ecs_config_load_file - parse and build; @out is new. Return: 0; -ENOENT; -EINVAL. */
 int ecs_config_load_file(const char *path, struct ecs_config **out, struct ecs_err *err);
 /** ecs_config_save - write as a command file, atomically. What is there keeps its mode, and must be

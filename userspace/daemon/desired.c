@@ -202,7 +202,9 @@ static void make_uplink(struct ecs_desired *c, const struct ecs_config_network *
 
 	what.network = id;
 	if (!link) {
-		ecs_desired_wait(c, &what, "there is no such link");
+		ecs_desired_wait(c, &what, "there is no %s",
+				 strcmp(from->uplink, ECS_UPLINK_AUTO) ? "such link"
+								       : "default route yet");
 		return;
 	}
 	what.ifindex = link->ifindex;

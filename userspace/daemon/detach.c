@@ -17,7 +17,6 @@ int ecs_detach(struct ecs_daemon *d, struct ecs_err *err)
 		return ecs_fail(err, -ENOMEM, "out of memory");
 	ecs_config_free(d->config);
 	d->config = empty;
-	d->config_default = false;
 	ecs_reconcile_now(d);
 	if (d->problems.count)
 		return ecs_fail(err, -EBUSY, "not everything could be taken down: %s",

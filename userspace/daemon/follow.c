@@ -94,7 +94,7 @@ static void on_route(void *ctx)
 {
 	struct ecs_daemon *d = ctx;
 
-	if (d->config_default)
+	if (ecs_uplink_awaited(d->config))
 		ecs_reconcile_request(d);
 }
 

@@ -77,18 +77,18 @@ int ecs_handle_save(struct ecs_daemon *d, json_t *params, json_t **result, struc
 int ecs_handle_reload(struct ecs_daemon *d, json_t *params, json_t **result, struct ecs_err *err)
 {
 	struct ecs_config *config = NULL;
+	struct ecs_err why = {};
 	json_t *plan;
-	int r = ecs_config_load_file(d->config_path, &config, err);
+	int r = ecs_config_read(d, &config, err);
 
 	if (r < 0)
 		return r;
+	ecs_uplink_name(d, config, &why);
 	plan = ecs_reconcile_preview(d, config);
-	if (is_dry_run(params)) {
+	if (is_dry_run(params))
 		ecs_config_free(config);
-	} else {
-		d->config_default = false;
+	else
 		ecs_change_commit(d, config);
-	}
 	*result = json_pack("{s:b, s:o}", "changed", true, "plan", plan ? plan : json_array());
 	return 0;
 }

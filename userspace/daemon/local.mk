@@ -81,8 +81,9 @@ ecswitchd_SOURCES = \
 	userspace/daemon/state.c \
 	userspace/daemon/state.h \
 	userspace/daemon/sysctl.c \
-	userspace/daemon/sysctl.h
-nodist_ecswitchd_SOURCES = kernel/ecswitch.skel.h
+	userspace/daemon/sysctl.h \
+	userspace/daemon/uplink.c
+nodist_ecswitchd_SOURCES = kernel/ecswitch.skel.h userspace/daemon/builtin.h
 ecswitchd_CFLAGS = $(AM_CFLAGS) $(LIBBPF_CFLAGS) $(LIBNL_CFLAGS) $(LIBMNL_CFLAGS) \
 	$(LIBSYSTEMD_CFLAGS) $(JANSSON_CFLAGS) $(LIBCAP_CFLAGS) $(LIBSECCOMP_CFLAGS)
 ecswitchd_LDADD = netlink/libecsnl.a userspace/lib/libecs.a $(LIBBPF_LIBS) $(LIBNL_LIBS) \
@@ -90,3 +91,11 @@ ecswitchd_LDADD = netlink/libecsnl.a userspace/lib/libecs.a $(LIBBPF_LIBS) $(LIB
 
 # BUILT_SOURCES helps `make all` only.
 userspace/daemon/ecswitchd-datapath.$(OBJEXT): kernel/ecswitch.skel.h
+
+# The configuration that is installed is the one that holds without a file.
+userspace/daemon/builtin.h: packaging/ecswitch.conf
+	$(AM_V_GEN)$(MKDIR_P) userspace/daemon && \
+		sed 's/["\\]/\\&/g; s/.*/"&\\n"/' $(srcdir)/packaging/ecswitch.conf >$@
+userspace/daemon/ecswitchd-running.$(OBJEXT): userspace/daemon/builtin.h
+BUILT_SOURCES += userspace/daemon/builtin.h
+CLEANFILES += userspace/daemon/builtin.h

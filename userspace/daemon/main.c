@@ -29,7 +29,7 @@ static const char usage[] =
 	"usage: ecswitchd [-i INSTANCE] [-c FILE] [--log-level LEVEL] [--detach] [--version]\n"
 	"\n"
 	"  -i, --instance NAME    which switch this is (main)\n"
-	"  -c, --config FILE      configuration instead of /etc/ecswitch/ecswitch.conf\n"
+	"  -c, --config FILE      configuration instead of " ECS_CONFIG_DIR "/ecswitch.conf\n"
 	"      --log-level LEVEL  error, warning, info or debug (info)\n"
 	"      --fdb-size N       entries of the forwarding database (16384)\n"
 	"      --nat-flows N      flows that NAT can follow at once (65536)\n"

@@ -25,29 +25,12 @@ static bool link_exists(uint32_t ifindex, const void *ctx)
 	return ecs_observed_by_index(&d->observed, ifindex);
 }
 
-/* Without a file the uplink is the default route's device, once there is one. */
-static void follow_default_route(struct ecs_daemon *d)
+/* The next daemon goes on with the uplink that was found, whatever the routes are then. */
+static void name_uplinks(struct ecs_daemon *d)
 {
-	const struct ecs_link *link;
-	const struct ecs_command *command = ecs_command_by_method("network.set");
-	struct ecs_err err = {};
-	uint32_t ifindex = 0;
-	bool changed;
-	json_t *params;
-
-	if (!d->config_default || !d->config->networks_len || d->config->networks[0].uplink[0])
-		return;
-	if (ecs_route_default_link(d->nl, &ifindex, NULL) < 0 || !ifindex)
-		return;
-	link = ecs_observed_by_index(&d->observed, ifindex);
-	if (!link || !link->ethernet)
-		return;
-	params = json_pack("{s:s, s:s}", "name", d->config->networks[0].name, "uplink", link->name);
-	if (ecs_config_apply(d->config, command, params, &changed, &err) < 0)
-		ecs_warning("cannot use %s as the uplink: %s", link->name, err.text);
-	else
-		ecs_info("the uplink is %s, the default route's device", link->name);
-	json_decref(params);
+	d->no_uplink.text[0] = '\0';
+	if (ecs_uplink_name(d, d->config, &d->no_uplink) > 0)
+		ecs_running_save(d);
 }
 
 /* Ports that came, went or changed, for the log and for those who monitor. */
@@ -101,11 +84,10 @@ static void note_failure(struct ecs_daemon *d, struct ecs_state *want, const str
 	ecs_event_text(d, "error", text);
 }
 
-/* What the kernel has by now is not known: what was known stays in use. */
-static void note_behind(struct ecs_daemon *d)
+static void note_problem(struct ecs_daemon *d, const char *subject, const struct ecs_err *why)
 {
-	if (d->behind.text[0] && ecs_problems_note(&d->problems, "links", d->behind.text))
-		ecs_warning("%s, retrying", d->behind.text);
+	if (why->text[0] && ecs_problems_note(&d->problems, subject, why->text))
+		ecs_warning("%s, retrying", why->text);
 }
 
 static void on_recovered(const struct ecs_problem *problem, void *ctx)
@@ -188,7 +170,8 @@ static bool apply(struct ecs_daemon *d, struct ecs_plan *plan, struct ecs_state 
 
 	announce(d, want);
 	ecs_problems_begin(&d->problems);
-	note_behind(d);
+	note_problem(d, "links", &d->behind); /* what was known of them stays in use */
+	note_problem(d, "uplink", &d->no_uplink);
 	for (size_t i = 0; i < plan->count; i++) {
 		if (plan->ops[i].result >= 0)
 			continue;
@@ -200,7 +183,7 @@ static bool apply(struct ecs_daemon *d, struct ecs_plan *plan, struct ecs_state 
 	ecs_state_free(&d->have);
 	d->have = *want;
 	*want = (struct ecs_state){};
-	retry_later(d, failures > 0 || d->behind.text[0]);
+	retry_later(d, failures > 0 || d->behind.text[0] || d->no_uplink.text[0]);
 	ecs_ladder_wake(d);
 	if (wants_place(&d->have))
 		ecs_reconcile_request(d);
@@ -229,7 +212,7 @@ void ecs_reconcile_now(struct ecs_daemon *d)
 {
 	sd_event_source_set_enabled(d->reconcile, SD_EVENT_OFF);
 	ecs_follow_catch_up(d);
-	follow_default_route(d);
+	name_uplinks(d);
 	if (reconcile(d))
 		reconcile(d); /* now with the links that the first turn made */
 	ecs_guests_keep(d);

@@ -147,13 +147,11 @@ static bool running_is_current(const struct ecs_daemon *d)
 	return !strncmp(line, "# ", 2) && !strcmp(line + 2, stamp);
 }
 
-/* Without a file: everything that looks like a VM's link, behind the default route's device. */
 static int config_builtin(struct ecs_config **out, struct ecs_err *err)
 {
-	static char text[] = "network add default\n"
-			     "match add vnet* network default\n"
-			     "match add tap* network default\n"
-			     "match add veth* network default\n";
+	static char text[] =
+#include "userspace/daemon/builtin.h"
+		;
 	ECS_FCLOSE FILE *in = fmemopen(text, strlen(text), "r");
 	json_t *commands = NULL;
 	int r = in ? ecs_script_parse(in, "built-in", &commands, err) : -ENOMEM;
@@ -162,6 +160,15 @@ static int config_builtin(struct ecs_config **out, struct ecs_err *err)
 		r = config_from_script(commands, "built-in", out, err);
 	json_decref(commands);
 	return r;
+}
+
+int ecs_config_read(const struct ecs_daemon *d, struct ecs_config **out, struct ecs_err *err)
+{
+	int r = ecs_config_load_file(d->config_path, out, err);
+
+	if (r != -ENOENT || d->options.config_path)
+		return r;
+	return config_builtin(out, err);
 }
 
 int ecs_config_check(const struct ecs_daemon *d, struct ecs_err *err)
@@ -173,7 +180,10 @@ int ecs_config_check(const struct ecs_daemon *d, struct ecs_err *err)
 		return 0;
 	r = ecs_config_load_file(d->config_path, &config, err);
 	ecs_config_free(config);
-	return r == -ENOENT && !d->options.config_path ? 0 : r;
+	if (r != -ENOENT || d->options.config_path)
+		return r;
+	ecs_info("no %s: the built-in configuration holds", d->config_path);
+	return 0;
 }
 
 int ecs_config_start(struct ecs_daemon *d, bool adopted, struct ecs_err *err)
@@ -188,11 +198,5 @@ int ecs_config_start(struct ecs_daemon *d, bool adopted, struct ecs_err *err)
 		}
 		ecs_warning("what commands had changed is lost: %s", err->text);
 	}
-	r = ecs_config_load_file(d->config_path, &d->config, err);
-	if (r != -ENOENT || d->options.config_path)
-		return r;
-	ecs_info("no %s: adopting vnet*, tap* and veth* behind the default route's device",
-		 d->config_path);
-	d->config_default = true;
-	return config_builtin(&d->config, err);
+	return ecs_config_read(d, &d->config, err);
 }

@@ -72,7 +72,7 @@
 /* Options of a network. */
 #define K_UPLINK_OPT                                                                               \
 	{                                                                                          \
-		.name = "uplink", .type = ECS_TYPE_IFNAME, .keyword = "uplink", .meta = "IF",      \
+		.name = "uplink", .type = ECS_TYPE_IFNAME, .keyword = "uplink", .meta = "IF|auto", \
 		.optional = true, .nullable = true                                                 \
 	}
 #define K_VLAN_OPT                                                                                 \

@@ -22,6 +22,7 @@
 #define ECS_STATIC_FDB_MAX 16384
 #define ECS_AGEING_DEFAULT_S 300
 #define ECS_FORWARDS_MAX 4096
+#define ECS_UPLINK_AUTO "auto"	       /* as an uplink: the default route's device */
 #define ECS_GATEWAY_PREFIX "ecs-"      /* a gateway's link: this and the network's name */
 #define ECS_GATEWAY_PORT_PREFIX "ecp-" /* its other end, the port */
 

@@ -55,6 +55,6 @@ char *ecs_path_pins(const char *instance)
 char *ecs_path_config(const char *instance)
 {
 	if (!strcmp(instance, "main"))
-		return strdup("/etc/ecswitch/ecswitch.conf");
-	return format("/etc/ecswitch/%s.conf", instance);
+		return strdup(ECS_CONFIG_DIR "/ecswitch.conf");
+	return format("%s/%s.conf", ECS_CONFIG_DIR, instance);
 }

@@ -48,6 +48,6 @@ bool ecs_instance_valid(const char *name);
 char *ecs_path_socket(const char *instance);
 char *ecs_path_lock(const char *instance);
 char *ecs_path_pins(const char *instance);   /* /sys/fs/bpf/ecswitch/NAME */
-char *ecs_path_config(const char *instance); /* main: /etc/ecswitch/ecswitch.conf, else NAME.conf */
+char *ecs_path_config(const char *instance); /* main: ecswitch.conf, else NAME.conf */
 
 #endif
