@@ -48,6 +48,8 @@ static __always_inline __u32 ecs_bound(__u32 i, __u32 end)
 #define ECS_HEVC_VCL 32 /* types below are slices */
 #define ECS_HEVC_SPS 33
 #define ECS_MPEG2_PICTURE 0x00
+#define ECS_MPEG2_SLICE 0x01
+#define ECS_MPEG2_LAST_SLICE 0xaf
 #define ECS_MPEG2_SEQUENCE 0xb3
 #define ECS_MPEG2_I 1
 #define ECS_MPEG2_B 3

@@ -306,6 +306,30 @@ static __always_inline __u32 ts_time(const struct ecs_ts *ts, __u32 start)
 	       ecs_ts_be16(ts, from + 10) >> 1 << 15 | ecs_ts_be16(ts, from + 12) >> 1;
 }
 
+/* Whether a PES packet begins in the middle of a frame, which 2.4.3.7 allows, or is scrambled
+ * itself: its payload begins with no start code, or with one of a slice that is not the first. */
+static __always_inline int ts_is_part(const struct ecs_ts *ts, __u32 start, __u8 codec)
+{
+	__u32 from = ts->work->cursor.at + start, at = start + 9 + ecs_ts_byte(ts, from + 8);
+	__u8 unit, type;
+
+	if (at + 7 > ECS_TS_LEN || ecs_ts_be32(ts, from) >> 8 != 1)
+		return 0;
+	from = ts->work->cursor.at + at;
+	if (!(ecs_ts_be32(ts, from) >> 8))
+		from++;
+	if (ecs_ts_be32(ts, from) >> 8 != 1) /* leading zeros, or none of ours */
+		return ecs_ts_be32(ts, from) >> 8 > 1;
+	unit = ecs_ts_byte(ts, from + 3);
+	if (codec == ECS_CODEC_MPEG2)
+		return unit >= ECS_MPEG2_SLICE && unit <= ECS_MPEG2_LAST_SLICE;
+	if (codec == ECS_CODEC_HEVC) /* of the base layer */
+		return unit >> 1 < ECS_HEVC_VCL && !(ecs_ts_byte(ts, from + 4) & 0xf8) && !(ecs_ts_byte(ts, from + 5) & 0x80);
+	type = unit & 0x1f;
+	return (type == ECS_H264_SLICE || type == ECS_H264_IDR) &&
+	       !(ecs_ts_byte(ts, from + 4) & 0x80);
+}
+
 static __always_inline void ts_begin(struct ecs_ts *ts, struct ecs_cast_video *video, int random)
 {
 	if (video->looking == ECS_LOOK_TYPE)
@@ -362,6 +386,7 @@ static __noinline void ts_video(struct ecs_ts *ts, struct ecs_ts_packet *packet,
 	if (packet->flags & ECS_TS_START) {
 		packet->frame = ECS_FRAME_UNKNOWN;
 		packet->time = ts_time(ts, start);
+		video->several |= ts_is_part(ts, start, video->codec);
 		ts_begin(ts, video, adaptation & ECS_TS_RANDOM);
 	}
 	looked = video->looking;

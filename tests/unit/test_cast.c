@@ -122,16 +122,16 @@ static void h264_is_classified_by_its_first_slice(void **unused)
 static void hevc_keeps_what_a_higher_sublayer_may_need(void **unused)
 {
 	begin(0x24);
-	assert_int_equal(TYPE_OF(0, 0, 1, 0x00, 0x01), ECS_FRAME_REF); /* no SPS yet */
+	assert_int_equal(TYPE_OF(0, 0, 1, 0x00, 0x01, 0x80), ECS_FRAME_REF); /* no SPS yet */
 	assert_int_equal(TYPE_OF(0, 0, 1, 0x42, 0x01, 0x01, 0, 0, 1, 0x26, 0x01), ECS_FRAME_KEY);
-	assert_int_equal(TYPE_OF(0, 0, 1, 0x00, 0x01), ECS_FRAME_NONREF);
-	assert_int_equal(TYPE_OF(0, 0, 1, 0x02, 0x01), ECS_FRAME_REF);
+	assert_int_equal(TYPE_OF(0, 0, 1, 0x00, 0x01, 0x80), ECS_FRAME_NONREF);
+	assert_int_equal(TYPE_OF(0, 0, 1, 0x02, 0x01, 0x80), ECS_FRAME_REF);
 	/* Three sub-layers: only the highest may go. */
 	assert_int_equal(TYPE_OF(0, 0, 1, 0x42, 0x01, 0x05, 0, 0, 1, 0x2a, 0x01), ECS_FRAME_KEY);
-	assert_int_equal(TYPE_OF(0, 0, 1, 0x00, 0x01), ECS_FRAME_REF);
-	assert_int_equal(TYPE_OF(0, 0, 1, 0x00, 0x03), ECS_FRAME_NONREF);
+	assert_int_equal(TYPE_OF(0, 0, 1, 0x00, 0x01, 0x80), ECS_FRAME_REF);
+	assert_int_equal(TYPE_OF(0, 0, 1, 0x00, 0x03, 0x80), ECS_FRAME_NONREF);
 	/* A slice of another layer says nothing. */
-	assert_int_equal(TYPE_OF(0, 0, 1, 0x00, 0x0b, 0, 0, 1, 0x02, 0x01), ECS_FRAME_REF);
+	assert_int_equal(TYPE_OF(0, 0, 1, 0x00, 0x0b, 0, 0, 1, 0x02, 0x01, 0x80), ECS_FRAME_REF);
 }
 
 static void mpeg2_is_classified_by_its_picture_header(void **unused)
@@ -282,17 +282,29 @@ static int several(uint8_t stream_type, const char *bytes, size_t n)
 
 static void pictures_behind_the_first_that_are_needed_more_are_seen(void **unused)
 {
-	assert_true(SEVERAL(0x1b, "\0\0\1\x01 abc \0\0\1\x09\xf0\0\0\1\x41"));
-	assert_true(SEVERAL(0x1b, "\0\0\1\x41 abc \0\0\1\x41 abc \0\0\1\x65"));
-	assert_true(SEVERAL(0x24, "\0\0\1\x02\1 abc \0\0\1\x26\1"));
-	assert_true(SEVERAL(0x02, "\0\0\1\0\0\x18 abc \0\0\1\0\0\x10"));
+	assert_true(SEVERAL(0x1b, "\0\0\1\x01\300abc \0\0\1\x09\xf0\0\0\1\x41"));
+	assert_true(SEVERAL(0x1b, "\0\0\1\x41\300abc \0\0\1\x41 abc \0\0\1\x65"));
+	assert_true(SEVERAL(0x24, "\0\0\1\x02\1\300abc \0\0\1\x26\1"));
+	assert_true(SEVERAL(0x02, "\0\0\1\0\0\x18\300abc \0\0\1\0\0\x10"));
 	/* Slices, fields, and pictures that the first one's fate does no harm. */
-	assert_false(SEVERAL(0x1b, "\0\0\1\x65 abc \0\0\1\x65 abc \0\0\1\x41"));
-	assert_false(SEVERAL(0x1b, "\0\0\1\x01 abc \0\0\1\x01"));
-	assert_false(SEVERAL(0x1b, "\0\0\1\x01 abc \0\0\1\x67\0\0\1\x68"));
-	assert_false(SEVERAL(0x02, "\0\0\1\0\0\x08 abc \0\0\1\0\0\x10"));
-	assert_false(SEVERAL(0x02, "\0\0\1\0\0\x18 abc \0\0\1\0\0\x18"));
+	assert_false(SEVERAL(0x1b, "\0\0\1\x65\300abc \0\0\1\x65 abc \0\0\1\x41"));
+	assert_false(SEVERAL(0x1b, "\0\0\1\x01\300abc \0\0\1\x01"));
+	assert_false(SEVERAL(0x1b, "\0\0\1\x01\300abc \0\0\1\x67\0\0\1\x68"));
+	assert_false(SEVERAL(0x02, "\0\0\1\0\0\x08\300abc \0\0\1\0\0\x10"));
+	assert_false(SEVERAL(0x02, "\0\0\1\0\0\x18\300abc \0\0\1\0\0\x18"));
 	assert_int_equal(state.video[0].frame, ECS_FRAME_NONREF);
+}
+
+/* 2.4.3.7 lets a PES packet begin anywhere; such ones are no frames to decide on. */
+static void pes_packets_that_begin_inside_a_picture_are_seen(void **unused)
+{
+	assert_true(SEVERAL(0x1b, "what goes on here"));
+	assert_true(SEVERAL(0x1b, "\0\0\1\x41\x12 abc"));
+	assert_true(SEVERAL(0x24, "\0\0\0\1\x02\1\x12 abc"));
+	assert_true(SEVERAL(0x02, "\0\0\1\x11 abc"));
+	assert_false(SEVERAL(0x1b, "\0\0\0\1\x41\x9a abc"));
+	assert_false(SEVERAL(0x24, "\0\0\1\x02\1\x92 abc"));
+	assert_false(SEVERAL(0x02, "\0\0\1\0\0\x18 abc"));
 }
 
 /* Across packets, and of later frames at least some are looked through. */
@@ -464,6 +476,7 @@ int main(void)
 		cmocka_unit_test(scrambled_video_is_kept_behind_a_dropped_frame),
 		cmocka_unit_test(stream_without_keyframes_passes_key_and_is_counted),
 		cmocka_unit_test(pictures_behind_the_first_that_are_needed_more_are_seen),
+		cmocka_unit_test(pes_packets_that_begin_inside_a_picture_are_seen),
 		cmocka_unit_test(video_of_several_pictures_a_pes_packet_passes_and_is_counted),
 		cmocka_unit_test(frame_behind_a_loss_is_none_of_the_same_pes_packet),
 		cmocka_unit_test(frame_behind_a_loss_says_no_type_of_the_one_before),

@@ -21,7 +21,7 @@ static const char *const passes[ECS_CAST_PASSES] = {
 	[ECS_CAST_PASS_RTCP] = "RTCP",
 	[ECS_CAST_PASS_RTP] = "RTP packets of a kind that is not looked into",
 	[ECS_CAST_PASS_DAMAGED] = "wrong checksum",
-	[ECS_CAST_PASS_SEVERAL] = "several pictures in one PES packet",
+	[ECS_CAST_PASS_SEVERAL] = "PES packets that are not one picture each",
 };
 
 static const char *codec_text(uint8_t codec)
