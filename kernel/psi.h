@@ -87,6 +87,15 @@ static __noinline void psi_forget(struct ecs_ts *ts)
 			ts->state->video[i].codec = ECS_CODEC_NONE;
 }
 
+/* What others list, too, and this one had is free now: their tables are to be read once more. */
+static __always_inline void psi_reread(struct ecs_ts *ts, __u32 but)
+{
+	ECS_UNROLL
+	for (__u32 i = 0; i < ECS_CAST_PROGRAMS; i++)
+		if (i != but)
+			ts->state->program[i].crc = 0;
+}
+
 /* Entry @i of the PAT. Return: whether it is one of a program; then @pid and @number are its. */
 static __always_inline int psi_pat_entry(struct ecs_ts *ts, __u32 i, __u32 *pid, __u32 *number)
 {
@@ -158,7 +167,7 @@ static __always_inline void psi_pat(struct ecs_ts *ts)
 		psi_forget(ts);
 		psi_set_kind(ts, program->pmt_pid, ECS_PID_OTHER);
 		program->pmt_pid = 0;
-		program->crc = 0;
+		psi_reread(ts, ECS_CAST_PROGRAMS);
 	}
 	bpf_loop(ECS_SECTION_MAX / 4, psi_pat_add, ts, 0);
 	ECS_UNROLL
@@ -373,6 +382,8 @@ static __always_inline void psi_whole(struct ecs_ts *ts, __u32 length)
 	bpf_loop(length, psi_crc_byte, ts, 0);
 	if (ts->work->cursor.crc)
 		return;
+	if (pmt && *known) /* not its first one, nor one that is read once more */
+		psi_reread(ts, ts->work->cursor.program);
 	*known = crc;
 	ts->work->cursor.stop = length - 4;
 	if (pmt)
