@@ -170,7 +170,12 @@ int ecs_datapath_cast_set(struct ecs_datapath *dp, const struct ecs_state_cast *
 	stream.flags = cast->flags;
 	memcpy(stream.src, cast->src, sizeof(stream.src));
 	memcpy(stream.name, cast->name, sizeof(stream.name));
-	return bpf_map_update_elem(dp->cast.streams, &cast->key, &stream, BPF_ANY) < 0 ? -errno : 0;
+	if (bpf_map_update_elem(dp->cast.streams, &cast->key, &stream, BPF_ANY) < 0)
+		return -errno;
+	/* What was learned by another word about RTP does not hold. */
+	if (old && (old->flags ^ cast->flags) >> ECS_STREAM_CODEC)
+		return clear_cast(dp, cast->id);
+	return 0;
 }
 
 int ecs_datapath_cast_del(struct ecs_datapath *dp, const struct ecs_stream_key *key)

@@ -49,6 +49,6 @@ void ecs_plan_casts(struct ecs_plan_context *c)
 			continue;
 		op = ecs_plan_add(c, ECS_OP_CAST_SET, NULL);
 		op->cast = new;
-		op->old = old && old->live ? old : NULL;
+		op->old = old && old->live && same_key(old, new) ? old : NULL;
 	}
 }
