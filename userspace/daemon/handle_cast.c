@@ -94,7 +94,7 @@ static json_t *receiver_row(struct ecs_daemon *d, const struct ecs_state_cast *c
 	struct ecs_receiver_count count = {};
 	char policy[ECS_POLICY_TEXT_MAX], step[ECS_POLICY_TEXT_MAX];
 
-	if (to) {
+	if (to && cast->live) { /* else the place is of whoever had it before */
 		ecs_datapath_cast_count(d->dp, cast->id, to->record.number, &count);
 		ecs_datapath_cast_group(d->dp, cast->id, to->state, &group);
 	}
@@ -158,7 +158,7 @@ static json_t *cast_row(struct ecs_daemon *d, const struct ecs_config_cast *from
 	json_t *row, *list = receiver_rows(d, from, cast);
 	const struct ecs_cast_video *video = &state.video[0];
 
-	if (cast)
+	if (cast && cast->live)
 		ecs_datapath_cast_state(d->dp, cast->id, &state);
 	inet_ntop(from->family, from->dst, dst, sizeof(dst));
 	row = json_pack(
