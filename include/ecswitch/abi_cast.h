@@ -129,7 +129,7 @@ _Static_assert(sizeof(struct ecs_cast_plan) == 520, "map ABI");
 #define ECS_RECEIVER_PORT (1u << 2)
 #define ECS_RECEIVER_REWRITES (ECS_RECEIVER_MAC | ECS_RECEIVER_ADDR | ECS_RECEIVER_PORT)
 #define ECS_RECEIVER_HOST (1u << 3)   /* the host's own stack; of an uplink's link: its ingress */
-#define ECS_RECEIVER_MEMBER (1u << 4) /* one of a network: not if it sends the stream itself */
+#define ECS_RECEIVER_MEMBER (1u << 4) /* a link: not if it sends the stream itself */
 
 /* ecs_receivers: array, index (id * 2 + bank) * ECS_RECEIVERS_MAX + i. */
 struct ecs_receiver {

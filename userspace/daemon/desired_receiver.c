@@ -124,7 +124,7 @@ static void make_receiver(struct making *m, const struct ecs_config_receiver *fr
 	to->ifindex = to->record.ifindex = port ? port->ifindex : 0;
 	set_policy(to, was, &from->policy);
 	to->record.number = was ? was->record.number : new_number(m->cast, m->old);
-	if (from->network[0])
+	if (!from->host) /* nobody gets back what it sends */
 		to->record.flags |= ECS_RECEIVER_MEMBER;
 	if (from->has_to)
 		set_target(&to->record, &from->to);
