@@ -10,6 +10,7 @@
 #include "ts.h"
 
 #define ECS_RTP_HEADER 12
+#define ECS_RTP_PADDED 0x20 /* in the first byte */
 #define ECS_RTP_MP2T 33	   /* payload type (RFC 3551) */
 #define ECS_RTP_DYNAMIC 96 /* and above, to 127 */
 #define ECS_RTP_UNITS 32   /* NAL units of one packet that are looked at */

@@ -94,6 +94,9 @@ static __always_inline void rtp_cut(struct ecs_cast *c)
 		return;
 	asm volatile("" : "+r"(last));
 	bpf_skb_load_bytes(c->skb, c->work->frame.l4 + ECS_UDP_HLEN, held->data, last + 1);
+	held->data[0] &= ~ECS_RTP_PADDED; /* that went, too */
+	cast_set16(c->work->head, c->work->frame.l4 + ECS_UDP_HLEN,
+		   held->data[0] | held->data[1] << 8);
 	cast_set16(held->data, 2, bpf_htons(c->work->rtp.seq));
 	rtp_rebase(c, c->work->rtp.cut, rtp_sum(held));
 	rtp_head(c);
@@ -122,6 +125,9 @@ __noinline int ecs_rtp_write(struct __sk_buff *skb, __u32 kept)
 	ecs_cast_flush(skb);
 	if (rtp_resize(&c, length))
 		return 1;
+	if (c.work->rtp.cut)
+		cast_set16(c.work->head, c.work->frame.l4 + ECS_UDP_HLEN,
+			   c.work->data[0] | c.work->data[1] << 8);
 	if (length > was)
 		rtp_store(&c, c.work->data, length, ECS_TS_BYTES);
 	if (kept == ECS_RTP_CUT)
