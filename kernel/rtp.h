@@ -11,9 +11,9 @@
 
 #define ECS_RTP_HEADER 12
 #define ECS_RTP_PADDED 0x20 /* in the first byte */
-#define ECS_RTP_MP2T 33	   /* payload type (RFC 3551) */
-#define ECS_RTP_DYNAMIC 96 /* and above, to 127 */
-#define ECS_RTP_UNITS 32   /* NAL units of one packet that are looked at */
+#define ECS_RTP_MP2T 33	    /* payload type (RFC 3551) */
+#define ECS_RTP_DYNAMIC 96  /* and above, to 127 */
+#define ECS_RTP_UNITS 32    /* NAL units of one packet that are looked at */
 
 /* RFC 6184 table 3; H.264 table 7-1. */
 #define ECS_H264_LAST_VCL 5

@@ -324,7 +324,8 @@ static __always_inline int ts_is_part(const struct ecs_ts *ts, __u32 start, __u8
 	if (codec == ECS_CODEC_MPEG2)
 		return unit >= ECS_MPEG2_SLICE && unit <= ECS_MPEG2_LAST_SLICE;
 	if (codec == ECS_CODEC_HEVC) /* of the base layer */
-		return unit >> 1 < ECS_HEVC_VCL && !(ecs_ts_byte(ts, from + 4) & 0xf8) && !(ecs_ts_byte(ts, from + 5) & 0x80);
+		return unit >> 1 < ECS_HEVC_VCL && !(ecs_ts_byte(ts, from + 4) & 0xf8) &&
+		       !(ecs_ts_byte(ts, from + 5) & 0x80);
 	type = unit & 0x1f;
 	return (type == ECS_H264_SLICE || type == ECS_H264_IDR) &&
 	       !(ecs_ts_byte(ts, from + 4) & 0x80);
