@@ -10,6 +10,8 @@
 
 #include <ecswitch/cleanup.h>
 
+#define SETTING_MAX (512 * 1024) /* a list of all ports is shorter */
+
 static int setting_open(const char *name, int flags)
 {
 	char path[256];
@@ -20,41 +22,42 @@ static int setting_open(const char *name, int flags)
 	return fd < 0 ? -errno : fd;
 }
 
+/* In one go: of a list of ports, the kernel gives the beginning once and then the end of the file. */
 int ecs_sysctl_read(const char *name, char **text)
 {
 	ECS_CLOSE int fd = setting_open(name, O_RDONLY);
-	FILE *in = fd < 0 ? NULL : fdopen(fd, "r");
-	size_t size = 0;
-	char *line = NULL;
+	ECS_FREE char *line = NULL;
 	ssize_t len;
-
-	if (!in)
-		return fd < 0 ? fd : -errno;
-	fd = -1; /* the stream's now */
-	len = getline(&line, &size, in);
-	if (len < 0 && ferror(in)) {
-		free(line);
-		fclose(in);
-		return -EIO;
-	}
-	fclose(in);
-	if (len < 0) { /* an empty setting */
-		free(line);
-		line = strdup("");
-	} else {
-		line[strcspn(line, "\n")] = '\0';
-	}
-	if (!line)
-		return -ENOMEM;
-	*text = line;
-	return 0;
-}
-
-int ecs_sysctl_write(const char *name, const char *text)
-{
-	ECS_CLOSE int fd = setting_open(name, O_WRONLY);
 
 	if (fd < 0)
 		return fd;
-	return write(fd, text, strlen(text)) < 0 ? -errno : 0;
+	line = malloc(SETTING_MAX);
+	if (!line)
+		return -ENOMEM;
+	len = read(fd, line, SETTING_MAX - 1);
+	if (len < 0)
+		return -errno;
+	line[len] = '\0';
+	line[strcspn(line, "\n")] = '\0';
+	*text = ecs_take(line);
+	return 0;
+}
+
+/* A long list the kernel takes a page at a time. */
+int ecs_sysctl_write(const char *name, const char *text)
+{
+	ECS_CLOSE int fd = setting_open(name, O_WRONLY);
+	size_t left = strlen(text);
+	ssize_t len;
+
+	if (fd < 0)
+		return fd;
+	do {
+		len = write(fd, text, left);
+		if (len < 0)
+			return -errno;
+		text += len;
+		left -= (size_t)len;
+	} while (left && len);
+	return left ? -EIO : 0;
 }
