@@ -15,7 +15,7 @@
 #include "../lib/types.h"
 #include "render.h"
 
-#define COLUMNS_MAX 12
+#define COLUMNS_MAX 16 /* more than any table has */
 
 struct layout {
 	const char *method;
