@@ -85,9 +85,11 @@ static __always_inline int nat_fast_steady(const struct ecs_pkt *pkt, __u8 proto
 static __always_inline const struct nat_hop *nat_fast_hop(const struct ecs_pkt *pkt,
 							  const struct ecs_nat_flow *flow)
 {
-	struct nat_hop *hop = nat_hop(flow->dst_be, flow->scope);
+	__u32 scope = flow->scope ?: NAT_HOP_OUT | pkt->src.network;
+	struct nat_hop *hop = nat_hop(flow->dst_be, scope);
 
-	if (!hop || hop->dst_be != flow->dst_be || hop->scope != flow->scope)
+	_Static_assert(!ECS_NAT_OUTSIDE, "no network");
+	if (!hop || hop->dst_be != flow->dst_be || hop->scope != scope)
 		return 0;
 	if (hop->jiffies != bpf_jiffies64()) {
 		if ((__u32)(bpf_ktime_get_coarse_ns() >> ECS_NAT_TICK_SHIFT) != hop->tick)

@@ -11,6 +11,7 @@
 #define NAT_AF_INET 2
 #define NAT_AF_INET6 10
 #define NAT_HOP_IPV6 0x8000 /* in a hop's scope: its address is a number */
+#define NAT_HOP_OUT 0x4000  /* towards the outside, of the network: each may have routes of its own */
 #define NAT_HOPS 1024
 
 /* What the host's routes and neighbours, or the FDB, said about a destination, good for one tick.
@@ -23,7 +24,7 @@ struct nat_hop {
 	__u32 tick;
 	__u32 ifindex;
 	__u32 generation; /* towards a VM: of the FDB that said so */
-	__u16 scope;	  /* as in a flow, with NAT_HOP_IPV6 */
+	__u16 scope;	  /* as in a flow, or NAT_HOP_OUT and the sender's; with NAT_HOP_IPV6 */
 	__u16 pad;
 	struct nat_macs macs;
 };
@@ -131,12 +132,14 @@ static __noinline enum ecs_verdict nat_route_ask(struct __sk_buff *skb, struct e
 	case BPF_FIB_LKUP_RET_SUCCESS:
 		__builtin_memcpy(np->macs.dst, fib.dmac, sizeof(np->macs.dst));
 		__builtin_memcpy(np->macs.src, fib.smac, sizeof(np->macs.src));
-		nat_hop_keep(nat_of(np), np->dst_be, ECS_NAT_OUTSIDE, fib.ifindex, 0);
+		nat_hop_keep(nat_of(np), np->dst_be, NAT_HOP_OUT | pkt->src.network, fib.ifindex, 0);
 		return nat_route_found(pkt, np, &fib);
 	case BPF_FIB_LKUP_RET_NO_NEIGH:
 	case BPF_FIB_LKUP_RET_FRAG_NEEDED: /* our own check comes, and answers */
 		return nat_route_found(pkt, np, &fib);
 	case BPF_FIB_LKUP_RET_FWD_DISABLED: /* somebody reset the gateway's forwarding sysctl */
+		if (!np->net->nat_uplink)
+			return nat_drop(pkt, ECS_DROP_NAT_NO_ROUTE);
 		nat_by_neighbour(pkt, np->net->nat_uplink, 0);
 		pkt->next_family = 0;
 		return ECS_FORWARD;
@@ -155,13 +158,13 @@ static __noinline enum ecs_verdict nat_route_ask(struct __sk_buff *skb, struct e
 static __always_inline enum ecs_verdict nat_route(struct __sk_buff *skb, struct ecs_frame *pkt,
 						  struct nat_run *np)
 {
-	__u32 scope = nat_hop_scope(nat_of(np), ECS_NAT_OUTSIDE);
+	__u32 scope = nat_hop_scope(nat_of(np), NAT_HOP_OUT | pkt->src.network);
 	struct nat_hop *hop = nat_hop(np->dst_be, scope);
 
 	if (!np->net || !hop)
 		return ECS_CONTINUE;
 	np->out = ecs_port_find(np->net->nat_uplink);
-	if (!np->out)
+	if (!np->out && np->net->nat_uplink)
 		return nat_drop(pkt, ECS_DROP_NAT_NO_ROUTE);
 	if (!nat_hop_holds(hop, np->dst_be, scope, np->tick) || !np->dst_be ||
 	    hop->ifindex != np->net->nat_uplink)

@@ -201,6 +201,8 @@ static void make_uplink(struct ecs_desired *c, const struct ecs_config_network *
 	struct ecs_state_port *port;
 
 	what.network = id;
+	if (from->nat)
+		ecs_desired_nat_flags(c, from);
 	if (!link) {
 		ecs_desired_wait(c, &what, "there is no %s",
 				 strcmp(from->uplink, ECS_UPLINK_AUTO) ? "such link"

@@ -55,6 +55,15 @@ static struct ecs_ports default_ports(const struct ecs_ports *local)
 	return (struct ecs_ports){PORTS_LOW, PORTS_LOW + PORTS_ENOUGH - 1};
 }
 
+/* Also while the uplink is away: the data path then drops what would leave, and does not leave it to
+ * the host, which forwards from the gateway's link. */
+void ecs_desired_nat_flags(struct ecs_desired *c, const struct ecs_config_network *from)
+{
+	struct ecs_network *net = &c->want->networks[ecs_state_network_id(c->want, from->name)];
+
+	net->flags = ECS_NETWORK_NAT4 | (from->nat66 ? ECS_NETWORK_NAT6 : 0);
+}
+
 void ecs_desired_nat_uplink(struct ecs_desired *c, const struct ecs_config_network *from,
 			    struct ecs_state_port *port)
 {
@@ -65,12 +74,10 @@ void ecs_desired_nat_uplink(struct ecs_desired *c, const struct ecs_config_netwo
 		from->nat_ports.low ? from->nat_ports : default_ports(&c->observed->local_ports);
 
 	port->port.flags |= ECS_PORT_NAT;
-	net->flags = ECS_NETWORK_NAT4;
 	net->nat_uplink = port->ifindex;
 	net->nat_uplink_slot = port->port.slot;
 	if (from->nat66) {
 		port->port.flags |= ECS_PORT_NAT6;
-		net->flags |= ECS_NETWORK_NAT6;
 		ecs_observed_addr6(c->observed, port->ifindex, old->nat6, net->nat6);
 	}
 	net->nat4_be = ecs_observed_addr4(c->observed, port->ifindex, old->nat4_be);

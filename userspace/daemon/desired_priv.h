@@ -42,6 +42,9 @@ void ecs_desired_cast_groups(struct ecs_state_cast *cast, const struct ecs_state
 /** ecs_desired_is_gateway - whether a link is the host's end of a gateway. */
 bool ecs_desired_is_gateway(const struct ecs_desired *c, const struct ecs_link *link);
 
+/** ecs_desired_nat_flags - what NAT does for a network, whether its uplink is there or not. */
+void ecs_desired_nat_flags(struct ecs_desired *c, const struct ecs_config_network *from);
+
 /** ecs_desired_nat_uplink - @port is the way out of a NAT network. */
 void ecs_desired_nat_uplink(struct ecs_desired *c, const struct ecs_config_network *from,
 			    struct ecs_state_port *port);
