@@ -138,7 +138,7 @@ static __noinline int nat_port_is_hosts(struct __sk_buff *skb, const struct ecs_
 	return 1;
 }
 
-static __noinline int nat_port_is_forwards(const struct ecs_nat_key *back)
+static __noinline const struct ecs_nat_rule *nat_port_rule(const struct ecs_nat_key *back)
 {
 	struct ecs_nat_rule_key key = {
 		.addr_be = back->dst_be,
@@ -147,15 +147,29 @@ static __noinline int nat_port_is_forwards(const struct ecs_nat_key *back)
 		.v6 = back->v6,
 	};
 
-	return bpf_map_lookup_elem(&ecs_nat_rules, &key) != 0;
+	return bpf_map_lookup_elem(&ecs_nat_rules, &key);
 }
 
-/* A forward's port, or a socket's. */
+/* What a VM sends from a forwarded port goes by that port: the other side knows it by this one, and
+ * what it sends to the forward belongs to the same flow. */
+static __always_inline int nat_rule_is_senders(const struct nat_probe *probe,
+					       const struct ecs_nat_rule *rule)
+{
+	const struct ecs_nat_flow *inside = &probe->scratch->entry;
+
+	return rule->inside_be == inside->dst_be && rule->inside_port_be == inside->dport_be &&
+	       rule->network == inside->scope;
+}
+
+/* Another's forwarded port, or a socket's. */
 static __always_inline int nat_port_is_taken(struct nat_probe *probe)
 {
+	const struct ecs_nat_rule *rule;
+
 	if (probe->want->keep)
 		return 0;
-	if (nat_port_is_forwards(&probe->back))
+	rule = nat_port_rule(&probe->back);
+	if (rule && !nat_rule_is_senders(probe, rule))
 		return 1;
 	if (probe->back.v6)
 		return nat_port_is_hosts6(probe->skb, probe->scratch, &probe->back);
@@ -211,6 +225,7 @@ static __always_inline void nat_take_closed(struct nat_probe *probe)
 static __always_inline enum ecs_drop nat_choose(const struct nat_pkt *np, struct nat_probe *probe)
 {
 	const struct nat_want *want = probe->want;
+	const struct ecs_nat_rule *rule;
 	__u32 own = bpf_ntohs(np->key.sport_be);
 	__u32 probes;
 
@@ -219,8 +234,12 @@ static __always_inline enum ecs_drop nat_choose(const struct nat_pkt *np, struct
 	probe->range = want->port_high - want->port_low + 1;
 	probe->base = (own + (np->key.src_be ^ np->key.scope) * 0x9e3779b1u) % probe->range;
 	probe->first = own;
-	if (own < want->port_low || own > want->port_high)
-		probe->first = want->port_low + probe->base;
+	if (own < want->port_low || own > want->port_high) {
+		probe->back.dport_be = np->key.sport_be;
+		rule = nat_port_rule(&probe->back);
+		if (!rule || !nat_rule_is_senders(probe, rule))
+			probe->first = want->port_low + probe->base;
+	}
 	probes = probe->range + 1 < NAT_PROBES ? probe->range + 1 : NAT_PROBES;
 	bpf_loop(probes, nat_probe_port, probe, 0);
 	if (!probe->found && probe->closed && (!probe->err || probe->err == -NAT_EEXIST))
