@@ -112,6 +112,8 @@ int ecs_expiry_open(struct ecs_daemon *d);
 void ecs_expiry_wake(struct ecs_daemon *d);
 /** ecs_expiry_evict - make room in a table that is nearly full; the least worthy flows go. */
 void ecs_expiry_evict(struct ecs_daemon *d);
+/** ecs_expiry_relieve - a port is at its limit: its flows that ended or were never answered go. */
+void ecs_expiry_relieve(struct ecs_daemon *d, uint32_t ifindex);
 
 /* ladder.c */
 

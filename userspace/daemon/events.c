@@ -96,11 +96,13 @@ void ecs_event_text(struct ecs_daemon *d, const char *type, const char *text)
 }
 
 /* What the data path needs of us at once. */
-static void serve_nat(struct ecs_daemon *d, uint32_t type)
+static void serve_nat(struct ecs_daemon *d, const struct ecs_event *event)
 {
 	ecs_expiry_wake(d);
-	if (type == ECS_EVENT_NAT_FULL)
+	if (event->type == ECS_EVENT_NAT_FULL)
 		ecs_expiry_evict(d);
+	else if (event->type == ECS_EVENT_NAT_LIMIT)
+		ecs_expiry_relieve(d, event->ifindex);
 }
 
 static json_t *nat_event(const struct ecs_daemon *d, const char *type,
@@ -120,7 +122,7 @@ void ecs_event_from_kernel(const struct ecs_event *event, void *daemon)
 	json_t *message = NULL;
 
 	if (event->type >= ECS_EVENT_NAT_FULL)
-		serve_nat(d, event->type);
+		serve_nat(d, event);
 	else
 		ecs_ageing_wake(d);
 	if (!ecs_server_monitored(d->server))

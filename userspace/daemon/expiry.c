@@ -130,6 +130,7 @@ struct candidate {
 struct candidates {
 	struct candidate *list;
 	size_t count, room;
+	uint32_t slot; /* of its port alone; 0 = all */
 	uint32_t by_slot[ECS_PORTS_MAX]; /* flows of each port */
 };
 
@@ -154,7 +155,8 @@ static bool note_candidate(const struct ecs_nat_key *key, const struct ecs_nat_f
 {
 	struct candidates *candidates = ctx;
 
-	if ((flow->flags & ECS_NAT_ORIGIN) && candidates->count < candidates->room)
+	if ((flow->flags & ECS_NAT_ORIGIN) && candidates->count < candidates->room &&
+	    (!candidates->slot || flow->slot == candidates->slot))
 		candidates->list[candidates->count++] = (struct candidate){*key, *flow, 0};
 	candidates->by_slot[flow->slot % ECS_PORTS_MAX]++;
 	return false;
@@ -207,4 +209,35 @@ void ecs_expiry_evict(struct ecs_daemon *d)
 	free(candidates.list);
 	ecs_debug("flows: %u of %u were in use, %u had to go", used, size, ended);
 	arm(d, PRESSURE_US);
+}
+
+/* Half of what hardly matters, the longest idle first: a flood at a port, of a VM's own or from
+ * outside at a forward, must not keep all others from it until its flows time out. */
+void ecs_expiry_relieve(struct ecs_daemon *d, uint32_t ifindex)
+{
+	const struct ecs_state_port *port = ecs_state_port_get(&d->have, ifindex);
+	static struct candidates candidates;
+	struct ecs_nat_cursor cursor = {};
+	size_t cheap = 0, ended = 0;
+
+	if (!port)
+		return;
+	candidates = (struct candidates){
+		.room = ecs_datapath_nat_used(d->dp, port->port.slot) + 64,
+		.slot = port->port.slot,
+	};
+	candidates.list = calloc(candidates.room, sizeof(*candidates.list));
+	if (!candidates.list)
+		return;
+	ecs_datapath_nat_walk(d->dp, &cursor, UINT32_MAX, note_candidate, &candidates);
+	set_worth(&candidates);
+	qsort(candidates.list, candidates.count, sizeof(*candidates.list), compare_worth);
+	while (cheap < candidates.count &&
+	       rank(&candidates.list[cheap].key, &candidates.list[cheap].flow) <= 1)
+		cheap++;
+	for (size_t i = 0; i < cheap / 2 + 1 && i < cheap; i++)
+		ended += ecs_datapath_nat_del(d->dp, &candidates.list[i].key,
+					      &candidates.list[i].flow);
+	free(candidates.list);
+	ecs_debug("flows of %s: %zu of %zu had to go", port->port.name, ended, candidates.count);
 }
