@@ -10,6 +10,7 @@
 
 #define NAT_PROBES 512	     /* ports that are tried before there is none */
 #define NAT_PROBES_CLOSED 16 /* from here on a closed flow's port is as good as a free one */
+#define NAT_STRIDE 4099 /* a prime: whoever has a block of ports, as a forward, is soon left behind */
 #define NAT_EEXIST 17
 
 /* What the first packet should look like behind us. */
@@ -49,6 +50,7 @@ struct nat_probe {
 	__u32 first; /* port to try first */
 	__u32 base;  /* then from here on; index into the range */
 	__u32 range;
+	__u32 stride;
 	__u16 closed; /* a port that a closed flow still has */
 	__u16 found;
 	__s32 err;
@@ -191,7 +193,7 @@ static __always_inline int nat_take(struct nat_probe *probe)
 static long nat_probe_port(__u32 i, void *ctx)
 {
 	struct nat_probe *probe = ctx;
-	__u32 port = i ? probe->want->port_low + (probe->base + i) % probe->range : probe->first;
+	__u32 port = i ? probe->want->port_low + (probe->base + i * probe->stride) % probe->range : probe->first;
 	struct ecs_nat_flow *there;
 
 	probe->back.dport_be = bpf_htons(port);
@@ -232,6 +234,7 @@ static __always_inline enum ecs_drop nat_choose(const struct nat_pkt *np, struct
 	if (want->port_low > want->port_high)
 		return ECS_DROP_NAT_NO_PORT;
 	probe->range = want->port_high - want->port_low + 1;
+	probe->stride = probe->range % NAT_STRIDE ? NAT_STRIDE : 1; /* all ports, each once */
 	probe->base = (own + (np->key.src_be ^ np->key.scope) * 0x9e3779b1u) % probe->range;
 	probe->first = own;
 	if (own < want->port_low || own > want->port_high) {
