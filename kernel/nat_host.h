@@ -8,7 +8,7 @@
 
 #include "nat_tell.h"
 
-#define NAT_HOST_S 120	  /* an echo of the host's own keeps its identifier for so long */
+#define NAT_HOST_S 120	    /* an echo of the host's own keeps its identifier for so long */
 #define NAT_HOST_TCP_S 7440 /* as a VM's: what is bound to a link keeps its port */
 #define NAT_HOST_FIN_S 240
 
@@ -55,8 +55,8 @@ static long nat_range_has(__u32 i, void *ctx)
 	return range->has;
 }
 
-/* A socket that is bound to the uplink (SO_BINDTODEVICE) is not found from a VM's port, where one is
- * looked for when a flow begins: what it sends from NAT's ports is noted. */
+/* A socket that is bound to the uplink (SO_BINDTODEVICE) is not found from a VM's port, where one
+ * is looked for when a flow begins: what it sends from NAT's ports is noted. */
 static __noinline int nat_is_bound(struct __sk_buff *skb, const struct ecs_frame *pkt,
 				   const struct nat_pkt *np)
 {

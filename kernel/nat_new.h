@@ -10,7 +10,8 @@
 
 #define NAT_PROBES 512	     /* ports that are tried before there is none */
 #define NAT_PROBES_CLOSED 16 /* from here on a closed flow's port is as good as a free one */
-#define NAT_STRIDE 4099 /* a prime: whoever has a block of ports, as a forward, is soon left behind */
+#define NAT_STRIDE                                                                                 \
+	4099 /* a prime: whoever has a block of ports, as a forward, is soon left behind */
 #define NAT_EEXIST 17
 
 /* What the first packet should look like behind us. */
@@ -193,7 +194,8 @@ static __always_inline int nat_take(struct nat_probe *probe)
 static long nat_probe_port(__u32 i, void *ctx)
 {
 	struct nat_probe *probe = ctx;
-	__u32 port = i ? probe->want->port_low + (probe->base + i * probe->stride) % probe->range : probe->first;
+	__u32 port = i ? probe->want->port_low + (probe->base + i * probe->stride) % probe->range
+		       : probe->first;
 	struct ecs_nat_flow *there;
 
 	probe->back.dport_be = bpf_htons(port);

@@ -11,7 +11,8 @@
 #define NAT_AF_INET 2
 #define NAT_AF_INET6 10
 #define NAT_HOP_IPV6 0x8000 /* in a hop's scope: its address is a number */
-#define NAT_HOP_OUT 0x4000  /* towards the outside, of the network: each may have routes of its own */
+#define NAT_HOP_OUT                                                                                \
+	0x4000 /* towards the outside, of the network: each may have routes of its own */
 #define NAT_HOPS 1024
 
 /* What the host's routes and neighbours, or the FDB, said about a destination, good for one tick.
@@ -132,7 +133,8 @@ static __noinline enum ecs_verdict nat_route_ask(struct __sk_buff *skb, struct e
 	case BPF_FIB_LKUP_RET_SUCCESS:
 		__builtin_memcpy(np->macs.dst, fib.dmac, sizeof(np->macs.dst));
 		__builtin_memcpy(np->macs.src, fib.smac, sizeof(np->macs.src));
-		nat_hop_keep(nat_of(np), np->dst_be, NAT_HOP_OUT | pkt->src.network, fib.ifindex, 0);
+		nat_hop_keep(nat_of(np), np->dst_be, NAT_HOP_OUT | pkt->src.network, fib.ifindex,
+			     0);
 		return nat_route_found(pkt, np, &fib);
 	case BPF_FIB_LKUP_RET_NO_NEIGH:
 	case BPF_FIB_LKUP_RET_FRAG_NEEDED: /* our own check comes, and answers */

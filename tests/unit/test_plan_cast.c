@@ -280,7 +280,8 @@ static void copies_of_ipv6_are_sent_to_other_addresses(void **state)
 			 ECS_RECEIVER_HOST | ECS_RECEIVER_REWRITES);
 	assert_memory_equal(get(w, ECS_HOST_NAME)->record.addr, to, sizeof(to));
 	assert_int_equal(get(w, ECS_HOST_NAME)->record.mac[5], 3);
-	assert_int_equal(get(w, "v9")->record.flags, ECS_RECEIVER_MEMBER | ECS_RECEIVER_ADDR | ECS_RECEIVER_MAC);
+	assert_int_equal(get(w, "v9")->record.flags,
+			 ECS_RECEIVER_MEMBER | ECS_RECEIVER_ADDR | ECS_RECEIVER_MAC);
 	assert_memory_equal(get(w, "v9")->record.addr, group, sizeof(group));
 	assert_memory_equal(get(w, "v9")->record.mac, mac, sizeof(mac));
 }

@@ -55,8 +55,8 @@ static struct ecs_ports default_ports(const struct ecs_ports *local)
 	return (struct ecs_ports){PORTS_LOW, PORTS_LOW + PORTS_ENOUGH - 1};
 }
 
-/* Also while the uplink is away: the data path then drops what would leave, and does not leave it to
- * the host, which forwards from the gateway's link. */
+/* Also while the uplink is away: the data path then drops what would leave, and does not leave it
+ * to the host, which forwards from the gateway's link. */
 void ecs_desired_nat_flags(struct ecs_desired *c, const struct ecs_config_network *from)
 {
 	struct ecs_network *net = &c->want->networks[ecs_state_network_id(c->want, from->name)];

@@ -130,7 +130,7 @@ struct candidate {
 struct candidates {
 	struct candidate *list;
 	size_t count, room;
-	uint32_t slot; /* of its port alone; 0 = all */
+	uint32_t slot;			 /* of its port alone; 0 = all */
 	uint32_t by_slot[ECS_PORTS_MAX]; /* flows of each port */
 };
 

@@ -22,7 +22,8 @@ static int setting_open(const char *name, int flags)
 	return fd < 0 ? -errno : fd;
 }
 
-/* In one go: of a list of ports, the kernel gives the beginning once and then the end of the file. */
+/* In one go: of a list of ports, the kernel gives the beginning once and then the end of the file.
+ */
 int ecs_sysctl_read(const char *name, char **text)
 {
 	ECS_CLOSE int fd = setting_open(name, O_RDONLY);
