@@ -41,7 +41,8 @@ _Static_assert(ECS_CAST_CUT_MAX *ECS_TS_LEN + ECS_CAST_CUT_BYTES <= ECS_TS_ROOM,
 /* What is looked for in a video. */
 #define ECS_LOOK_TYPE 1
 #define ECS_LOOK_MORE 2
-#define ECS_LOOK_ALL 32 /* of the first frames, and then of every such one */
+#define ECS_LOOK_ALL 32	   /* of the first frames, and then of every such one */
+#define ECS_SEVERAL_SURE 8 /* of ecs_cast_video.several: a PES packet is no frame here */
 
 /* Flags of struct ecs_ts_packet. */
 #define ECS_TS_START (1u << 0)	 /* a frame begins */
@@ -249,7 +250,8 @@ static __always_inline int ts_look(struct ecs_cast_video *video, __u8 byte)
 					 ? 0
 					 : ECS_LOOK_MORE;
 	} else {
-		video->several |= video->frame < frame;
+		if (video->frame < frame)
+			video->several = ECS_SEVERAL_SURE;
 		video->frame = frame;
 		video->leading = leading;
 		video->anchor = anchor;
@@ -331,6 +333,17 @@ static __always_inline int ts_is_part(const struct ecs_ts *ts, __u32 start, __u8
 	       !(ecs_ts_byte(ts, from + 4) & 0x80);
 }
 
+/* One such packet may be a damaged one; of two slices a frame every other one is. */
+static __always_inline void ts_suspect(struct ecs_cast_video *video, int part)
+{
+	if (video->several >= ECS_SEVERAL_SURE)
+		return;
+	if (part)
+		video->several += 2;
+	else if (video->several)
+		video->several--;
+}
+
 static __always_inline void ts_begin(struct ecs_ts *ts, struct ecs_cast_video *video, int random)
 {
 	if (video->looking == ECS_LOOK_TYPE)
@@ -342,7 +355,7 @@ static __always_inline void ts_begin(struct ecs_ts *ts, struct ecs_cast_video *v
 	video->frame = ECS_FRAME_UNKNOWN;
 	video->pending = ts->work->cursor.index + 1;
 	video->begun = video->begun < 255 ? video->begun + 1 : ECS_LOOK_ALL;
-	if (!video->several)
+	if (video->several < ECS_SEVERAL_SURE)
 		return;
 	ts->state->passed[ECS_CAST_PASS_SEVERAL]++;
 	ts->state->frames[ECS_FRAME_UNKNOWN]++;
@@ -387,7 +400,7 @@ static __noinline void ts_video(struct ecs_ts *ts, struct ecs_ts_packet *packet,
 	if (packet->flags & ECS_TS_START) {
 		packet->frame = ECS_FRAME_UNKNOWN;
 		packet->time = ts_time(ts, start);
-		video->several |= ts_is_part(ts, start, video->codec);
+		ts_suspect(video, ts_is_part(ts, start, video->codec));
 		ts_begin(ts, video, adaptation & ECS_TS_RANDOM);
 	}
 	looked = video->looking;

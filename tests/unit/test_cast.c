@@ -307,6 +307,26 @@ static void pes_packets_that_begin_inside_a_picture_are_seen(void **unused)
 	assert_false(SEVERAL(0x02, "\0\0\1\0\0\x18 abc"));
 }
 
+/* One may be damaged; of frames with two slices every other one is the beginning of none. */
+static void pes_packets_inside_pictures_must_be_many(void **unused)
+{
+	const uint8_t whole[9] = {0, 0, 1, 0x41, 0x9a}, part[9] = {0, 0, 1, 0x41, 0x12};
+	int i;
+
+	begin(0x1b);
+	for (i = 0; i < 30; i++) {
+		frame(0, i & 15, i % 10 ? whole : part, sizeof(part));
+		assert_int_equal(look(1), 0);
+		assert_true(state.video[0].several < ECS_SEVERAL_SURE);
+	}
+	for (; i < 50; i++) {
+		frame(0, i & 15, i % 2 ? whole : part, sizeof(part));
+		assert_int_equal(look(1), 0);
+	}
+	assert_int_equal(state.video[0].several, ECS_SEVERAL_SURE);
+	assert_true(state.passed[ECS_CAST_PASS_SEVERAL] > 0);
+}
+
 /* Across packets, and of later frames at least some are looked through. */
 static void video_of_several_pictures_a_pes_packet_passes_and_is_counted(void **unused)
 {
@@ -477,6 +497,7 @@ int main(void)
 		cmocka_unit_test(stream_without_keyframes_passes_key_and_is_counted),
 		cmocka_unit_test(pictures_behind_the_first_that_are_needed_more_are_seen),
 		cmocka_unit_test(pes_packets_that_begin_inside_a_picture_are_seen),
+		cmocka_unit_test(pes_packets_inside_pictures_must_be_many),
 		cmocka_unit_test(video_of_several_pictures_a_pes_packet_passes_and_is_counted),
 		cmocka_unit_test(frame_behind_a_loss_is_none_of_the_same_pes_packet),
 		cmocka_unit_test(frame_behind_a_loss_says_no_type_of_the_one_before),
