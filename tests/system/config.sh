@@ -197,6 +197,8 @@ test_dry_run_tells_and_changes_nothing()
 	base_new
 	assert_match "$(ctl --dry-run match del 'veth*')" 'release vetha'
 	assert_match "$(ctl --dry-run network add x)" 'create network x'
+	assert_match "$(ctl --dry-run save "$PWD/dry.conf")" "write $PWD/dry.conf"
+	[ ! -e dry.conf ] || fail "--dry-run save wrote the file"
 	printf 'network add y\n' > new.conf
 	assert_match "$(ctl --dry-run apply new.conf)" 'release up0'
 	assert_eq "$(running)" "$BEFORE"

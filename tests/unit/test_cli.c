@@ -110,7 +110,12 @@ static void help_and_version_need_no_daemon(void **state)
 	outcome = run(&fake, "$ctl --version");
 	assert_success(&outcome, "ecswitchctl " PACKAGE_VERSION "\n");
 	outcome = run(&fake, "$ctl -i absent version");
-	assert_success(&outcome, "ecswitchctl " PACKAGE_VERSION "\necswitchd does not answer\n");
+	assert_int_equal(outcome.status, 0);
+	unit_assert_has(outcome.out, "ecswitchctl " PACKAGE_VERSION "\n");
+	unit_assert_has(outcome.out, "ecswitchd is not running for instance absent");
+	outcome = run(&fake, "$ctl --json=1 show");
+	assert_int_equal(outcome.status, 2);
+	unit_assert_has(outcome.err, "option \"--json=1\" takes no value");
 	fake_daemon_stop(&fake);
 }
 

@@ -123,10 +123,11 @@ static int show_version(const struct ecs_cli *cli)
 {
 	struct ecs_client *client;
 	json_t *daemon = NULL, *result;
+	struct ecs_err err = {};
 	int rc;
 
-	if (ecs_client_open(&client, cli->instance, cli->timeout_ms, NULL) == 0) {
-		if (ecs_client_call(client, "version", NULL, &daemon, NULL) < 0)
+	if (ecs_client_open(&client, cli->instance, cli->timeout_ms, &err) == 0) {
+		if (ecs_client_call(client, "version", NULL, &daemon, &err) < 0)
 			daemon = NULL;
 		ecs_client_close(client);
 	}
@@ -136,8 +137,8 @@ static int show_version(const struct ecs_cli *cli)
 	if (!cli->json) {
 		const char *version = json_string_value(json_object_get(result, "version"));
 
-		printf("ecswitchctl %s\necswitchd %s\n", PACKAGE_VERSION,
-		       version ? version : "does not answer");
+		printf("ecswitchctl %s\n%s%s\n", PACKAGE_VERSION, version ? "ecswitchd " : "",
+		       version ? version : err.text);
 		rc = finish_output();
 	} else {
 		rc = print_result(cli, "version", result);
@@ -276,7 +277,11 @@ static int take_option(struct ecs_cli *cli, int opt, char *const argv[], struct 
 	case ':':
 		return ecs_fail(err, -EINVAL, "option \"%s\" needs a value", argv[optind - 1]);
 	default:
-		/* Of letters behind one "-" the first one is in optopt, of "--word" nothing. */
+		/* Of letters behind one "-" the first one is in optopt, of "--word" nothing, and of
+		 * "--word=value" that takes none its number here. */
+		if (optopt > UCHAR_MAX)
+			return ecs_fail(err, -EINVAL, "option \"%s\" takes no value",
+					argv[optind - 1]);
 		if (optopt)
 			return ecs_fail(err, -EINVAL,
 					"unknown option \"-%c\"; ecswitchctl --help lists all",

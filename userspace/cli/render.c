@@ -36,7 +36,7 @@ static const struct layout layouts[] = {
 	{"patch.list", "no patches", {"a", "b", "oneway", "state"}},
 	{"fdb.list", "no entries", {"network", "mac", "port", "kind", "age_s", "moves"}},
 	{"nat.list",
-	 "no network has NAT",
+	 "no NAT",
 	 {"network", "uplink", "address", "address6", "ports", "flows", "limit", "tcp_timeout",
 	  "udp_timeout", "icmp_timeout", "state"}},
 	{"nat.forwards", "no forwards", {"network", "proto", "port", "to", "force"}},

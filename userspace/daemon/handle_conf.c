@@ -66,6 +66,11 @@ int ecs_handle_save(struct ecs_daemon *d, json_t *params, json_t **result, struc
 		path = d->config_path;
 	if (path[0] != '/')
 		return ecs_fail(err, -EINVAL, "\"%s\" is no absolute path", path);
+	if (is_dry_run(params)) {
+		*result = json_pack("{s:s, s:b, s:[s+]}", "path", path, "changed", true, "plan",
+				    "write ", path);
+		return *result ? 0 : ecs_fail(err, -ENOMEM, "out of memory");
+	}
 	r = ecs_config_save(d->config, path, "written by ecswitchctl save", err);
 	if (r == 0 && !strcmp(path, d->config_path))
 		ecs_running_save(d); /* the file has changed, but to what is running */

@@ -26,16 +26,18 @@
 #include "userspace/lib/types.h"
 
 static const char usage[] =
-	"usage: ecswitchd [-i INSTANCE] [-c FILE] [--log-level LEVEL] [--detach] [--version]\n"
+	"usage: ecswitchd [OPTION]...\n"
 	"\n"
 	"  -i, --instance NAME    which switch this is (main)\n"
 	"  -c, --config FILE      configuration instead of " ECS_CONFIG_DIR "/ecswitch.conf\n"
 	"      --log-level LEVEL  error, warning, info or debug (info)\n"
 	"      --fdb-size N       entries of the forwarding database (16384)\n"
 	"      --nat-flows N      flows that NAT can follow at once (65536)\n"
-	"      --netlink-buffer N receive buffer for the kernel's notifications, in bytes\n"
+	"      --netlink-buffer BYTES\n"
+	"                         receive buffer for the kernel's notifications (4 MiB)\n"
 	"      --detach           take down everything that the instance made, and end\n"
-	"      --version          print the version and end\n";
+	"      --version          print the version and end\n"
+	"      --help             this text\n";
 
 static int fail_usage(const char *what, const char *value)
 {
@@ -43,9 +45,14 @@ static int fail_usage(const char *what, const char *value)
 	return 2;
 }
 
-static int parse_number(const char *text, uint64_t min, uint64_t max, uint64_t *out)
+static int parse_number(const char *name, const char *text, uint64_t min, uint64_t max,
+			uint64_t *out)
 {
-	return ecs_uint_parse(text, min, max, out) < 0 ? fail_usage("wrong number", text) : 0;
+	if (ecs_uint_parse(text, min, max, out) == 0)
+		return 0;
+	fprintf(stderr, "ecswitchd: %s: \"%s\" is no number from %" PRIu64 " to %" PRIu64 "\n",
+		name, text, min, max);
+	return 2;
 }
 
 /* Return: -1 to go on, else the exit status. */
@@ -70,15 +77,16 @@ static int parse_option(int c, struct ecs_options *options)
 		ecs_log_set_level(level);
 		break;
 	case 'f':
-		r = parse_number(optarg, ECS_FDB_MIN, ECS_FDB_MAX, &number);
+		r = parse_number("--fdb-size", optarg, ECS_FDB_MIN, ECS_FDB_MAX, &number);
 		options->sizes.fdb = number;
 		break;
 	case 'F':
-		r = parse_number(optarg, ECS_NAT_FLOWS_MIN, ECS_NAT_FLOWS_MAX, &number);
+		r = parse_number("--nat-flows", optarg, ECS_NAT_FLOWS_MIN, ECS_NAT_FLOWS_MAX,
+				 &number);
 		options->sizes.nat = number;
 		break;
 	case 'n':
-		r = parse_number(optarg, 1, 1u << 30, &number);
+		r = parse_number("--netlink-buffer", optarg, 1, 1u << 30, &number);
 		options->netlink_buffer = number;
 		break;
 	case 'd':
