@@ -91,6 +91,14 @@ test_changes_of_a_policy_damage_no_frame()
 }
 
 # The ports of a network come and go; one that is named has its own policy.
+# A family of metrics is in one place and begins with its type; nothing is there twice.
+metrics_are_well_formed()
+{
+	ctl metrics | awk '/^# TYPE / { wrong += seen[$3]++; family = $3; next }
+		{ split($1, name, "{"); wrong += name[1] != family || NF != 2 || there[$1]++; lines++ }
+		END { exit !lines || wrong }'
+}
+
 test_network_receives_at_all_its_ports()
 {
 	stream_new in.ts 6 -c:v libx264 -preset ultrafast -bf 2 -g 25
@@ -123,6 +131,10 @@ test_network_receives_at_all_its_ports()
 	assert_oracle r2 late nokey
 	assert_eq "$(receiver wlate .sent.ref+.sent.key+.sent.nonref)" 150 "frames that are counted"
 	assert_eq "$(receiver vsrc .port)" "" "row of the sender"
+	assert metrics_are_well_formed
+	assert_match "$(ctl metrics)" 'ecswitch_cast_frames_in_total\{cast="tv",class="key"\} 6'
+	assert_match "$(ctl metrics)" 'ecswitch_receiver_sent_total\{cast="tv",port="vr2",class="key"\} 6'
+	assert_match "$(ctl metrics)" 'ecswitch_receiver_refused_total\{cast="tv",port="wlate"\} 0'
 	assert ctl cast set tv network lan policy key
 	assert_eq "$(receiver vr1 .policy)" '"key"'
 	must ip link del wlate

@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/* stats, drops, metrics: the data path's counters. */
+/* stats, drops: the data path's counters. */
 #include "handle.h"
 
 #include <errno.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <ecswitch/cleanup.h>
@@ -104,78 +102,4 @@ int ecs_handle_drops(struct ecs_daemon *d, json_t *params, json_t **result, stru
 		json_decref(drops.by_reason[reason]);
 	}
 	return 0;
-}
-
-static void print_stats(FILE *out, struct ecs_daemon *d)
-{
-	for (size_t c = 0; c < ECS_ARRAY_SIZE(counters); c++) {
-		fprintf(out, "# TYPE ecswitch_port_%s_total counter\n", counters[c]);
-		for (size_t i = 0; i < d->have.port_count; i++) {
-			json_t *row = stats_row(d, &d->have.ports[i]);
-
-			fprintf(out, "ecswitch_port_%s_total{port=\"%s\"} %lld\n", counters[c],
-				d->have.ports[i].port.name,
-				json_integer_value(json_object_get(row, counters[c])));
-			json_decref(row);
-		}
-	}
-}
-
-static void print_flows(FILE *out, struct ecs_daemon *d)
-{
-	fprintf(out, "# TYPE ecswitch_nat_flows gauge\necswitch_nat_flows %u\n",
-		ecs_datapath_nat_used(d->dp, 0));
-	fprintf(out, "# TYPE ecswitch_nat_flows_size gauge\necswitch_nat_flows_size %u\n",
-		ecs_datapath_nat_size(d->dp));
-	fprintf(out, "# TYPE ecswitch_port_nat_flows gauge\n");
-	for (size_t i = 0; i < d->have.port_count; i++)
-		if (d->have.ports[i].port.flags & ECS_PORT_NAT)
-			fprintf(out, "ecswitch_port_nat_flows{port=\"%s\"} %u\n",
-				d->have.ports[i].port.name,
-				ecs_datapath_nat_used(d->dp, d->have.ports[i].port.slot));
-}
-
-static void print_drops(FILE *out, const json_t *drops)
-{
-	json_t *row;
-	size_t i;
-
-	fprintf(out, "# TYPE ecswitch_drops_total counter\n");
-	json_array_foreach (drops, i, row) {
-		const char *port = json_string_value(json_object_get(row, "port"));
-
-		fprintf(out, "ecswitch_drops_total{reason=\"%s\",port=\"%s\"} %lld\n",
-			json_string_value(json_object_get(row, "reason")), port ? port : "",
-			json_integer_value(json_object_get(row, "packets")));
-	}
-}
-
-int ecs_handle_metrics(struct ecs_daemon *d, json_t *params, json_t **result, struct ecs_err *err)
-{
-	ECS_FREE char *text = NULL;
-	json_t *drops = NULL;
-	size_t size = 0;
-	FILE *out = open_memstream(&text, &size);
-	int r = out ? ecs_handle_drops(d, params, &drops, err)
-		    : ecs_fail(err, -ENOMEM, "out of memory");
-
-	if (r == 0) {
-		fprintf(out, "# TYPE ecswitch_ports gauge\necswitch_ports %zu\n",
-			d->have.port_count);
-		fprintf(out, "# TYPE ecswitch_fdb_entries gauge\necswitch_fdb_entries %u\n",
-			ecs_datapath_fdb_used(d->dp, 0));
-		fprintf(out, "# TYPE ecswitch_fdb_size gauge\necswitch_fdb_size %u\n",
-			ecs_datapath_fdb_size(d->dp));
-		fprintf(out, "# TYPE ecswitch_problems gauge\necswitch_problems %zu\n",
-			d->problems.count);
-		print_flows(out, d);
-		print_stats(out, d);
-		print_drops(out, drops);
-		json_decref(drops);
-	}
-	if (out)
-		fclose(out);
-	if (r == 0)
-		*result = json_pack("{s:s}", "text", text);
-	return r;
 }

@@ -46,6 +46,7 @@ ecswitchd_SOURCES = \
 	userspace/daemon/handle_cast.c \
 	userspace/daemon/handle_conf.c \
 	userspace/daemon/handle_fdb.c \
+	userspace/daemon/handle_metrics.c \
 	userspace/daemon/handle_network.c \
 	userspace/daemon/handle_nat.c \
 	userspace/daemon/handle_patch.c \
