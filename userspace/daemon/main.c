@@ -165,8 +165,8 @@ static int take_lock(const struct ecs_options *options, struct ecs_err *err)
 	int r;
 
 	if (fd < 0)
-		return ecs_fail(err, -errno, "cannot open %s: %s", path ? path : "the lock",
-				strerror(errno));
+		return ecs_fail(err, -errno, "cannot open %s: %s%s", path ? path : "the lock",
+				strerror(errno), errno == EACCES ? "; be root" : "");
 	if (flock(fd, LOCK_EX | LOCK_NB) == 0)
 		return fd;
 	r = -errno;

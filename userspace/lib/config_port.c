@@ -115,7 +115,9 @@ static int check_port(const struct ecs_config *config, const struct ecs_config_p
 	if (rc < 0)
 		return rc;
 	if (ecs_config_is_uplink(config, port->ifname))
-		return ecs_fail(err, -EBUSY, "%s is an uplink and cannot be a port too",
+		return ecs_fail(err, -EBUSY,
+				"%s is an uplink and cannot be a port too; first: network set "
+				"NETWORK uplink none",
 				port->ifname);
 	if (patch)
 		return ecs_fail(err, -EBUSY, "%s is patched; first: patch del %s %s", port->ifname,
@@ -164,8 +166,13 @@ static int fail_no_port(const struct ecs_config *config, const char *ifname, str
 	if (ecs_config_match_of(config, ifname))
 		return ecs_fail(err, -ENOENT, "%s was not added but matched; use: match del %s",
 				ifname, ifname);
+	if (ecs_config_is_uplink(config, ifname))
+		return ecs_fail(err, -ENOENT,
+				"%s is an uplink; it goes by: network set NETWORK uplink none",
+				ifname);
 	return ecs_fail(err, -ENOENT,
-			"%s was not added as a port; what a match adopted follows the match",
+			"%s was not added by port add; what a match adopted follows the match, and "
+			"port list shows all",
 			ifname);
 }
 

@@ -203,8 +203,8 @@ int ecs_config_cast_to(struct ecs_config *config, const json_t *params, bool *ch
 		return 0;
 	if (old)
 		return ecs_fail(err, -EEXIST,
-				"%s is a receiver of %s already; change it with: cast set %s %s "
-				"policy POLICY",
+				"%s is a receiver of %s already; change its policy with: cast set "
+				"%s %s policy POLICY, and the rest by cast off and anew",
 				who(&receiver, text), receiver.cast, receiver.cast,
 				who(&receiver, text));
 	rc = check(config, &receiver, err);

@@ -74,8 +74,8 @@ static char *type_expects(const struct ecs_param *param, char *buf, size_t size)
 	case ECS_TYPE_POLICY:
 		snprintf(buf, size,
 			 "all, key, ref, thin N%%, drop nonref N%%, drop ref|key N%% force, "
-			 "fps 1-240, gop 1-1000|half, rate R (as 2M) or auto, then [audio drop] "
-			 "[nulls strip] [join now]");
+			 "fps 1-240, gop 1-1000|half, rate R (whole, as 800k or 2M, up to 4294M) "
+			 "or auto, then [audio drop] [nulls strip] [join now]");
 		break;
 	case ECS_TYPE_NONE:
 		break;
