@@ -254,6 +254,61 @@ static void program_that_is_gone_is_forgotten(void **unused)
 	assert_int_equal(state.video[1].codec, ECS_CODEC_NONE);
 }
 
+/* Programs 1 and 2, each with a table of its own, and both with the same video. */
+static void begin_with_one_video_in_two(void)
+{
+	struct ts_es es[] = {{0x1b, VIDEO, 0}};
+
+	begin(2);
+	for (int i = 0; i < 2; i++) {
+		size_t n = ts_pmt(bytes, es, 1, 0);
+
+		bytes[4] = i + 1;
+		pmt_add(pmt_pids[i], ts_section_end(bytes, n - 4));
+	}
+	look();
+	assert_int_equal(state.video[0].program, 0);
+	assert_int_equal(state.video[1].codec, ECS_CODEC_NONE);
+}
+
+/* The table of program 2 as it came before: the video is that program's now. */
+static void assert_second_takes_the_video(void)
+{
+	const struct ecs_cast_video *video;
+	struct ts_es es[] = {{0x1b, VIDEO, 0}};
+	size_t n = ts_pmt(bytes, es, 1, 0);
+
+	bytes[4] = 2;
+	pmt_add(pmt_pids[1], ts_section_end(bytes, n - 4));
+	look();
+	assert_int_equal(pids.kind[VIDEO] & ECS_PID_VIDEO, ECS_PID_VIDEO);
+	video = &state.video[pids.kind[VIDEO] & ~ECS_PID_VIDEO];
+	assert_int_equal(video->pid, VIDEO);
+	assert_int_equal(video->codec, ECS_CODEC_H264);
+	assert_int_equal(state.program[video->program].number, 2);
+}
+
+static void video_of_two_programs_stays_when_one_leaves(void **unused)
+{
+	begin_with_one_video_in_two();
+	ts_pat(bytes, pmt_pids, 2, 1);
+	memmove(bytes + 8, bytes + 12, 4);
+	ts_sections_add(&stream, ECS_PID_PAT, bytes, ts_section_end(bytes, 12), 0);
+	look();
+	assert_int_equal(pids.kind[pmt_pids[0]], ECS_PID_OTHER);
+	assert_second_takes_the_video();
+}
+
+static void video_of_two_programs_stays_when_one_gives_it_up(void **unused)
+{
+	begin_with_one_video_in_two();
+	pmt_add(pmt_pids[0], long_pmt(bytes, VIDEO + 1, 0, 0, 1));
+	look();
+	assert_int_equal(pids.kind[VIDEO], ECS_PID_OTHER);
+	assert_int_equal(pids.kind[VIDEO + 1], ECS_PID_VIDEO);
+	assert_second_takes_the_video();
+}
+
 static void private_sound_is_known_by_its_descriptors(void **unused)
 {
 	static const uint8_t descriptors[][8] = {
@@ -331,6 +386,8 @@ int main(void)
 		cmocka_unit_test(programs_may_have_their_tables_on_one_pid),
 		cmocka_unit_test(what_a_change_leaves_goes_on),
 		cmocka_unit_test(program_that_is_gone_is_forgotten),
+		cmocka_unit_test(video_of_two_programs_stays_when_one_leaves),
+		cmocka_unit_test(video_of_two_programs_stays_when_one_gives_it_up),
 		cmocka_unit_test(private_sound_is_known_by_its_descriptors),
 		cmocka_unit_test(more_streams_than_there_is_room_for_pass),
 		cmocka_unit_test(hostile_tables_harm_nothing),
