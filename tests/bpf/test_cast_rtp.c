@@ -27,6 +27,7 @@ struct rtp {
 	uint16_t seq;
 	uint32_t time;
 	struct bt_frame sent;
+	uint8_t first; /* byte of a packet; 0 = 0x80 */
 };
 
 static void set_count(struct bt *bt, uint32_t index, const struct ecs_receiver_count *count)
@@ -53,6 +54,7 @@ static void send_packet(struct rtp *rtp, const uint8_t *payload, uint32_t n)
 	uint8_t data[1500] = {
 		0x80, 96, rtp->seq >> 8, rtp->seq, 0, 0, rtp->time >> 8, rtp->time, 1, 2, 3, 4};
 
+	data[0] = rtp->first ?: data[0];
 	rtp->seq++;
 	memcpy(data + 12, payload, n);
 	ct_frame(rtp->bt, &rtp->sent, rtp->family, 0, data, 12 + n, rtp->sum);
@@ -72,6 +74,7 @@ static void expect(struct rtp *rtp, int vm, uint16_t seq, const uint8_t *payload
 	ct_expect(rtp->bt, vm, &got);
 	assert_int_equal(ct_check(&got), 12 + n);
 	assert_int_equal(got.unfinished, rtp->sum == CT_SUM_PSEUDO);
+	assert_int_equal(data[0], rtp->first ?: 0x80);
 	assert_int_equal(data[2] << 8 | data[3], seq);
 	assert_memory_equal(data + 12, payload, n);
 	if (rtp->sum == CT_SUM_ZERO)
@@ -154,6 +157,41 @@ static void parameter_sets_are_cut_from_a_slice(void **state)
 	cut(*state, 6, CT_SUM);
 	ct_test_setup(state);
 	cut(*state, 4, CT_SUM_PSEUDO);
+}
+
+/* Padding goes with the slice that it stands behind, and so does the bit that says that there is
+ * some (RFC 3550 5.1); between two groups that cut there is one that does not. */
+static void cut_padded(struct bt *bt, int family, enum ct_sum sum)
+{
+	static const uint8_t padded[] = {0x78, 0, 4, PPS, 0, 3, NONREF, 0, 0, 0, 4};
+	static const uint8_t policies[] = {ECS_POLICY_REF, ECS_POLICY_ALL, ECS_POLICY_KEY};
+	struct rtp rtp = {.bt = bt, .family = family, .sum = sum, .seq = 65530};
+
+	for (int i = 0; i < 3; i++) {
+		ct_group(&rtp.cast, policies[i], 0, 0);
+		ct_to(&rtp.cast, bt, 1 + i);
+	}
+	ct_sink(&rtp.cast, bt);
+	ct_set(bt, &rtp.cast, family, 0);
+	send_packet(&rtp, BYTES(SETS));
+	rtp.time++;
+	rtp.first = 0xa0;
+	send_packet(&rtp, padded, sizeof(padded));
+	for (int vm = 1; vm <= 3; vm++) {
+		rtp.first = 0x80;
+		expect(&rtp, vm, 65530, BYTES(SETS));
+		rtp.first = policies[vm - 1] == ECS_POLICY_ALL ? 0xa0 : 0x80;
+		expect(&rtp, vm, 65531, padded, rtp.first == 0xa0 ? sizeof(padded) : 7);
+	}
+}
+
+static void cut_packet_has_no_padding(void **state)
+{
+	cut_padded(*state, 4, CT_SUM);
+	ct_test_setup(state);
+	cut_padded(*state, 6, CT_SUM);
+	ct_test_setup(state);
+	cut_padded(*state, 4, CT_SUM_PSEUDO);
 }
 
 /* It would have a checksum of our own, and a receiver could not tell. */
@@ -277,6 +315,7 @@ int main(void)
 		CT_TEST(numbers_have_no_gap_in_unfinished_ipv4),
 		CT_TEST(numbers_have_no_gap_in_unfinished_ipv6),
 		CT_TEST(parameter_sets_are_cut_from_a_slice),
+		CT_TEST(cut_packet_has_no_padding),
 		CT_TEST(damaged_packet_is_not_held),
 		CT_TEST(receiver_with_an_address_gets_its_numbers),
 		CT_TEST(receiver_goes_on_where_its_numbers_were),

@@ -286,6 +286,60 @@ static void copies_of_ipv6_are_sent_to_other_addresses(void **state)
 	assert_memory_equal(get(w, "v9")->record.mac, mac, sizeof(mac));
 }
 
+static const struct ecs_op *set_of(const struct world *w)
+{
+	return find(w, ECS_OP_CAST_SET, 0);
+}
+
+/* Nothing that was learned of the stream goes on with another one under the same name. */
+static void cast_with_another_destination_is_new(void **state)
+{
+	struct world *w = *state;
+
+	begin(w);
+	appear_many(w, 10, 1);
+	configure(w, "cast to tv v10\n");
+	turn(w);
+	assert_null(set_of(w)->old);
+	configure(w, "cast set tv v10 policy ref\n");
+	turn(w);
+	assert_non_null(set_of(w)->old);
+	configure(w, "cast del tv\ncast add tv from src dst 239.1.1.2 port 5000\ncast to tv v10\n");
+	turn(w);
+	assert_int_equal(count(w, ECS_OP_CAST_DEL), 1);
+	assert_null(set_of(w)->old);
+}
+
+/* But a policy or a word about the codec is no other stream. */
+static void cast_with_another_codec_goes_on(void **state)
+{
+	struct world *w = *state;
+
+	begin(w);
+	appear_many(w, 10, 1);
+	configure(w, "cast to tv v10\n");
+	turn(w);
+	configure(w, "cast del tv\ncast add tv from src dst 239.1.1.1 port 5000 codec hevc\n"
+		     "cast to tv v10\n");
+	turn(w);
+	assert_int_equal(count(w, ECS_OP_CAST_DEL), 0);
+	assert_non_null(set_of(w)->old);
+	assert_int_not_equal(set_of(w)->old->flags, cast_of(w)->flags);
+}
+
+/* A link may send into a network that it receives from: nobody gets its own stream back. */
+static void link_that_is_named_gets_nothing_that_it_sends(void **state)
+{
+	struct world *w = *state;
+
+	begin(w);
+	configure(w, "cast del tv\ncast add tv network lan dst 239.1.1.1 port 5000\n"
+		     "cast to tv src\ncast to tv host\n");
+	turn(w);
+	assert_int_equal(get(w, "src")->record.flags, ECS_RECEIVER_MEMBER);
+	assert_int_equal(get(w, ECS_HOST_NAME)->record.flags, ECS_RECEIVER_HOST);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, world_new, world_free)
 
 int main(void)
@@ -302,6 +356,9 @@ int main(void)
 		TEST(network_gets_the_room_that_is_left),
 		TEST(host_is_the_gateway_or_else_the_uplink),
 		TEST(copies_of_ipv6_are_sent_to_other_addresses),
+		TEST(cast_with_another_destination_is_new),
+		TEST(cast_with_another_codec_goes_on),
+		TEST(link_that_is_named_gets_nothing_that_it_sends),
 	};
 
 	return cmocka_run_group_tests_name("plan_cast", tests, NULL, NULL);
