@@ -79,6 +79,32 @@ static void wrong_receivers_are_refused(void **state)
 	ecs_config_free(config);
 }
 
+/* Frames to 00:00:00:00:00:00 reach nobody, and one receiver's address has no group's MAC. */
+static void macs_that_no_receiver_has_are_refused(void **state)
+{
+	struct ecs_config *config = MAKE(TV, T6);
+
+	assert_refused(config, "cast to tv v1 to 10.0.0.7 mac 00:00:00:00:00:00", -EINVAL,
+		       "mac 00:00:00:00:00:00 is no address of a station");
+	assert_refused(config, "cast to tv v1 to 239.9.9.9 mac 00:00:00:00:00:00", -EINVAL,
+		       "no address of a station");
+	assert_refused(config, "cast to tv host to 10.0.0.1 mac 00:00:00:00:00:00", -EINVAL,
+		       "no address of a station");
+	assert_refused(config, "cast to tv v1 mac 00:00:00:00:00:00", -EINVAL,
+		       "no address of a station");
+	assert_refused(config, "cast to tv v1 to 10.0.0.7:5 mac 01:00:5e:09:09:09", -EINVAL,
+		       "to 10.0.0.7:5: 01:00:5e:09:09:09 is the MAC address of a group");
+	assert_refused(config, "cast to t6 v1 to fd00::7 mac ff:ff:ff:ff:ff:ff", -EINVAL,
+		       "of a group");
+	/* A group's stream can be sent to one member alone, and 10.0.0.255 may be a broadcast
+	 * address. */
+	assert_done(config, "cast to tv v4 to 10.0.0.255 mac ff:ff:ff:ff:ff:ff", true);
+	assert_done(config, "cast to tv v1 to 239.9.9.9 mac 02:00:00:00:00:07", true);
+	assert_done(config, "cast to tv v2 to 239.9.9.9 mac 01:00:5e:09:09:09", true);
+	assert_done(config, "cast to tv v3 mac 02:00:00:00:00:07", true);
+	ecs_config_free(config);
+}
+
 static void fill(struct ecs_config *config, const char *format, int count)
 {
 	char line[128];
@@ -137,6 +163,7 @@ int main(void)
 		cmocka_unit_test(receivers_survive_a_dump),
 		cmocka_unit_test(wrong_casts_are_refused),
 		cmocka_unit_test(wrong_receivers_are_refused),
+		cmocka_unit_test(macs_that_no_receiver_has_are_refused),
 		cmocka_unit_test(there_are_64_casts_and_no_more),
 		cmocka_unit_test(cast_has_256_receivers_and_no_more),
 		cmocka_unit_test(cast_has_32_policies_and_no_more),

@@ -131,6 +131,32 @@ static int check_target(const struct ecs_config_cast *cast, const struct ecs_con
 	return 0;
 }
 
+/* RFC 1122 3.3.6: hosts discard what comes to a group's MAC and is for one of them. What looks like
+ * an address of one may be the broadcast address of a subnet in IPv4. */
+static bool mac_is_foreign(const struct ecs_config_receiver *new)
+{
+	static const uint8_t all[6] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
+
+	if (!(new->mac[0] & 1) || !new->has_to || ecs_addr_multicast(new->to.family, new->to.addr))
+		return false;
+	return new->to.family != AF_INET || memcmp(new->mac, all, sizeof(all));
+}
+
+static int check_mac(const struct ecs_config_receiver *new, struct ecs_err *err)
+{
+	static const uint8_t zero[6];
+	char mac[ECS_MAC_TEXT_MAX], to[ECS_TARGET_TEXT_MAX];
+
+	ecs_mac_format(new->mac, mac);
+	if (!memcmp(new->mac, zero, sizeof(zero)))
+		return ecs_fail(err, -EINVAL, "mac %s is no address of a station", mac);
+	if (mac_is_foreign(new))
+		return ecs_fail(err, -EINVAL,
+				"to %s: %s is the MAC address of a group; give the receiver's",
+				ecs_endpoint_format(&new->to, to), mac);
+	return 0;
+}
+
 static int check(const struct ecs_config *config, const struct ecs_config_receiver *new,
 		 struct ecs_err *err)
 {
@@ -144,6 +170,8 @@ static int check(const struct ecs_config *config, const struct ecs_config_receiv
 	if (new->network[0] && !ecs_config_network(config, new->network))
 		return ecs_config_network_needed(config, new->network, err);
 	if (new->has_to && check_target(cast, new, err) < 0)
+		return -EINVAL;
+	if (new->has_mac && check_mac(new, err) < 0)
 		return -EINVAL;
 	return check_room(config, new, err);
 }
