@@ -156,4 +156,27 @@ test_casts_are_saved_and_wait_for_their_ports()
 	assert_eq "$(ctl --json cast list)" "[]"
 }
 
+# Without its source a cast shows nothing of one that had its place in the maps before.
+test_new_cast_that_waits_shows_no_counts()
+{
+	stream_new in.ts 1 -c:v libx264 -preset ultrafast -g 25
+	cast_world 1
+	assert ctl cast to tv vr1
+	record r1
+	play_fast in.ts
+	assert_soon 5 recorded r1
+	assert_eq "$(receiver vr1 .state)" '"up"'
+	assert ctl cast del tv
+	assert ctl cast add tv from vlate dst 239.1.1.9 port 5000
+	assert ctl cast to tv vr1
+	assert_eq "$(ctl --json cast show tv |
+		jq -c '[.state, .container, .codec, .packets, .bytes, .torn, (.frames_in | add)]')" \
+		'["waiting",null,null,0,0,0,0]'
+	assert_eq "$(receiver vr1 '[.state, .packets, .bytes, (.sent | add), (.dropped | add)]')" \
+		'["waiting",0,0,0,0]'
+	ns_new late
+	veth_new late vlate
+	assert_soon 5 same receiver vr1 .state = '"joining"'
+}
+
 run_tests "$@"

@@ -63,14 +63,14 @@ static json_t *class_counts(const __u64 counts[], const __u64 base[])
 	return object;
 }
 
-/* A port of a network that is none of its receivers found no room. */
+/* A port of a network that is none of its receivers found no room. Without its source a cast waits,
+ * and all that receive it. */
 static const char *receiver_state(const struct ecs_config_receiver *from, const char *name,
-				  const struct ecs_state_receiver *to,
-				  const struct ecs_receiver_count *count)
+				  const struct ecs_state_receiver *to, bool live, bool joined)
 {
 	if (!to && name && from->network[0])
 		return "full";
-	return !to || !to->ifindex ? "waiting" : count->joined ? "up" : "joining";
+	return !live || !to || !to->ifindex ? "waiting" : joined ? "up" : "joining";
 }
 
 static const char *step_text(const struct ecs_state_receiver *to, char text[ECS_POLICY_TEXT_MAX])
@@ -107,8 +107,8 @@ static json_t *receiver_row(struct ecs_daemon *d, const struct ecs_state_cast *c
 		"{s:s?, s:s?, s:s, s:s?, s:s, s:I, s:I, s:I, s:o, s:o, s:I}", "port",
 		from->host ? "host" : name, "network", from->network[0] ? from->network : NULL,
 		"policy", ecs_policy_format(&from->policy, policy), "step", step_text(to, step),
-		"state", receiver_state(from, name, to, &count), "packets",
-		(json_int_t)count.packets, "bytes", (json_int_t)count.bytes, "refused",
+		"state", receiver_state(from, name, to, cast && cast->live, count.joined),
+		"packets", (json_int_t)count.packets, "bytes", (json_int_t)count.bytes, "refused",
 		(json_int_t)count.refused, "sent", class_counts(group.sent, count.base_sent),
 		"dropped", class_counts(group.dropped, count.base_dropped), "unclassified",
 		(json_int_t)(group.sent[ECS_FRAME_UNKNOWN] - count.base_sent[ECS_FRAME_UNKNOWN]));
