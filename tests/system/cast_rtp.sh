@@ -262,4 +262,23 @@ test_kept_original_is_whole()
 	assert_eq "$(rtp_frames r2 default | wc -l)" 50 "frames of the original"
 }
 
+# The same source goes on; what was learned of it by the wrong word does not.
+test_codec_that_was_wrong_can_be_corrected()
+{
+	stream_new in.ts 1 -c:v libx265 -preset ultrafast -x265-params \
+		"bframes=3:keyint=25:log-level=error"
+	cast_world 1
+	cast_again codec h264
+	assert ctl cast to tv vr1
+	rtp_play in.ts -ssrc 7
+	cast_is codec h264
+	assert ctl save
+	must sed -i "s/codec h264/codec hevc/" /etc/ecswitch/ecswitch.conf
+	assert ctl reload
+	cast_is packets 0
+	rtp_play in.ts -ssrc 7
+	cast_is codec hevc
+	cast_is frames_in.key 1
+}
+
 run_tests "$@"

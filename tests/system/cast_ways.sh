@@ -217,4 +217,20 @@ test_programs_of_one_stream_are_all_thinned()
 	assert_eq "$(audio r2.ts)" "$(audio in.ts)" "sound"
 }
 
+# A link may be named that sends into a network's cast: others get the stream, and it does not.
+test_sender_that_is_named_gets_no_copy_of_its_own()
+{
+	stream_new in.ts 1 -c:v libx264 -preset ultrafast -g 25
+	cast_world 1
+	assert ctl cast del tv
+	assert ctl cast add tv network lan dst 239.1.1.1 port 5000
+	assert ctl cast to tv vr1
+	assert ctl cast to tv vsrc
+	record r1
+	play_fast in.ts
+	assert_soon 5 recorded r1
+	assert_oracle r1 r1 default
+	assert_eq "$(receiver vsrc '[.state, .packets]')" '["joining",0]'
+}
+
 run_tests "$@"
