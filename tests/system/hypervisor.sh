@@ -148,4 +148,23 @@ test_libvirt_hook_names_the_taps_of_a_domain_and_never_fails_it()
 	assert "$hook" "web 1" start begin - <<< "$xml"
 }
 
+test_ifup_works_again_after_a_qemu_that_was_killed_or_did_not_start()
+{
+	local qemu=$TOP/packaging/qemu
+
+	PATH=$(dirname "$ECSWITCHCTL"):$PATH
+	echo "network add net" > /etc/ecswitch/ecswitch.conf
+	switch_start
+	ns_new a
+	tap_new a vm7
+	must tc qdisc add dev vm7 ingress
+	assert_fails env ECSWITCH_NETWORK=net "$qemu/ecswitch-ifup" vm7
+	assert_eq "$(ctl --json port list)" "[]" "what is left of a start that failed"
+	must tc qdisc del dev vm7 ingress
+	assert env ECSWITCH_NETWORK=net "$qemu/ecswitch-ifup" vm7
+	must ctl network add other
+	assert env ECSWITCH_NETWORK=other "$qemu/ecswitch-ifup" vm7
+	assert_eq "$(ctl --json port show vm7 | jq -r .network)" other "network of the port"
+}
+
 run_tests "$@"
