@@ -351,4 +351,19 @@ test_file_that_is_named_from_here_is_saved_and_reloaded()
 	assert ctl reload
 }
 
+test_file_that_was_edited_before_a_command_holds_at_the_next_start()
+{
+	echo "network add net" > /etc/ecswitch/ecswitch.conf
+	switch_start
+	echo "network add edited" >> /etc/ecswitch/ecswitch.conf
+	must ctl network add told
+	switch_stop
+	switch_start
+	assert_eq "$(ctl --json network list | jq -c '[.[].name]')" '["net","edited"]' networks
+	must ctl network add told
+	switch_stop
+	switch_start
+	assert_eq "$(ctl --json network list | jq -c '[.[].name]')" '["net","edited","told"]' networks
+}
+
 run_tests "$@"

@@ -20,6 +20,8 @@
 
 struct ecs_server;
 
+#define ECS_STAMP_MAX 128
+
 struct ecs_options {
 	const char *instance;
 	const char *config_path; /* given by -c, or NULL */
@@ -43,6 +45,7 @@ struct ecs_daemon {
 	struct ecs_server *server;
 
 	struct ecs_config *config;
+	char stamp[ECS_STAMP_MAX]; /* of the operator's file when it was last read or written */
 	struct ecs_observed observed;
 	struct ecs_err behind;	  /* why the kernel's links or addresses could not be read; or "" */
 	struct ecs_err no_uplink; /* why the default route's device cannot be one; or "" */
@@ -146,6 +149,8 @@ int ecs_config_save(const struct ecs_config *config, const char *path, const cha
 		    struct ecs_err *err);
 /** ecs_guests_keep - remember who is behind which link for the next daemon, if that changed. */
 void ecs_guests_keep(struct ecs_daemon *d);
+/** ecs_config_stamp - what tells one version of the operator's file from another. */
+void ecs_config_stamp(const struct ecs_daemon *d, char stamp[ECS_STAMP_MAX]);
 /** ecs_running_save - remember the running configuration for the next daemon. */
 void ecs_running_save(struct ecs_daemon *d);
 

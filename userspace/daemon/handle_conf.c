@@ -72,8 +72,10 @@ int ecs_handle_save(struct ecs_daemon *d, json_t *params, json_t **result, struc
 		return *result ? 0 : ecs_fail(err, -ENOMEM, "out of memory");
 	}
 	r = ecs_config_save(d->config, path, "written by ecswitchctl save", err);
-	if (r == 0 && !strcmp(path, d->config_path))
+	if (r == 0 && !strcmp(path, d->config_path)) {
+		ecs_config_stamp(d, d->stamp);
 		ecs_running_save(d); /* the file has changed, but to what is running */
+	}
 	if (r == 0)
 		*result = json_pack("{s:s}", "path", path);
 	return r;
@@ -82,18 +84,23 @@ int ecs_handle_save(struct ecs_daemon *d, json_t *params, json_t **result, struc
 int ecs_handle_reload(struct ecs_daemon *d, json_t *params, json_t **result, struct ecs_err *err)
 {
 	struct ecs_config *config = NULL;
+	char stamp[ECS_STAMP_MAX];
 	struct ecs_err why = {};
 	json_t *plan;
-	int r = ecs_config_read(d, &config, err);
+	int r;
 
+	ecs_config_stamp(d, stamp); /* before: what is written while we read is read again */
+	r = ecs_config_read(d, &config, err);
 	if (r < 0)
 		return r;
 	ecs_uplink_name(d, config, &why);
 	plan = ecs_reconcile_preview(d, config);
-	if (is_dry_run(params))
+	if (is_dry_run(params)) {
 		ecs_config_free(config);
-	else
+	} else {
+		memcpy(d->stamp, stamp, sizeof(stamp));
 		ecs_change_commit(d, config);
+	}
 	*result = json_pack("{s:b, s:o}", "changed", true, "plan", plan ? plan : json_array());
 	return 0;
 }

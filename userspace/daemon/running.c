@@ -15,8 +15,6 @@
 #include "userspace/lib/file.h"
 #include "userspace/lib/log.h"
 
-#define STAMP_MAX 128
-
 static int config_from_script(const json_t *commands, const char *name, struct ecs_config **out,
 			      struct ecs_err *err)
 {
@@ -102,26 +100,24 @@ int ecs_config_save(const struct ecs_config *config, const char *path, const cha
 				err);
 }
 
-/* What tells one version of the operator's file from another. */
-static void file_stamp(const char *path, char stamp[STAMP_MAX])
+void ecs_config_stamp(const struct ecs_daemon *d, char stamp[ECS_STAMP_MAX])
 {
 	struct stat st;
 
-	if (stat(path, &st) < 0)
-		snprintf(stamp, STAMP_MAX, "running with no configuration file");
+	if (stat(d->config_path, &st) < 0)
+		snprintf(stamp, ECS_STAMP_MAX, "running with no configuration file");
 	else
-		snprintf(stamp, STAMP_MAX, "running since file %llu %lld %lld.%09ld",
+		snprintf(stamp, ECS_STAMP_MAX, "running since file %llu %lld %lld.%09ld",
 			 (unsigned long long)st.st_ino, (long long)st.st_size,
 			 (long long)st.st_mtim.tv_sec, st.st_mtim.tv_nsec);
 }
 
+/* The stamp is that of the file which was read: one that was edited since wins over this. */
 void ecs_running_save(struct ecs_daemon *d)
 {
-	char stamp[STAMP_MAX];
 	struct ecs_err err = {};
 
-	file_stamp(d->config_path, stamp);
-	if (ecs_config_save(d->config, d->running_path, stamp, &err) < 0)
+	if (ecs_config_save(d->config, d->running_path, d->stamp, &err) < 0)
 		ecs_warning("changes will not outlive this daemon: %s", err.text);
 }
 
@@ -137,13 +133,13 @@ void ecs_guests_keep(struct ecs_daemon *d)
 static bool running_is_current(const struct ecs_daemon *d)
 {
 	ECS_FCLOSE FILE *in = fopen(d->running_path, "re");
-	char stamp[STAMP_MAX], line[STAMP_MAX + 4] = "";
+	char stamp[ECS_STAMP_MAX], line[ECS_STAMP_MAX + 4] = "";
 
 	if ((!in && errno != ENOENT) || (in && !fgets(line, sizeof(line), in) && ferror(in)))
 		ecs_warning("what commands had changed is lost: cannot read %s: %s",
 			    d->running_path, strerror(errno));
 	line[strcspn(line, "\n")] = '\0';
-	file_stamp(d->config_path, stamp);
+	ecs_config_stamp(d, stamp);
 	return !strncmp(line, "# ", 2) && !strcmp(line + 2, stamp);
 }
 
@@ -190,6 +186,7 @@ int ecs_config_start(struct ecs_daemon *d, bool adopted, struct ecs_err *err)
 {
 	int r;
 
+	ecs_config_stamp(d, d->stamp);
 	if (adopted && running_is_current(d)) {
 		r = ecs_config_load_file(d->running_path, &d->config, err);
 		if (r == 0) {
