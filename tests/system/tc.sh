@@ -297,4 +297,20 @@ test_port_that_is_let_go_leaves_nothing_on_its_link()
 	assert ping4 a 12
 }
 
+test_tcx_program_that_somebody_detaches_comes_back()
+{
+	local pin
+
+	lan_new
+	printf 'network add lan uplink up0\nmatch add veth* network lan\n' > /etc/ecswitch/ecswitch.conf
+	switch_start
+	vm_new a 11
+	wait_port vetha up0
+	for pin in /sys/fs/bpf/ecswitch/main/ecs_link_*; do
+		[ -e "$pin" ] || skip "this kernel has no TCX"
+		must bpftool link detach pinned "$pin"
+	done
+	assert_soon 7 ping4 a 2 -c 1 -W 1
+}
+
 run_tests "$@"

@@ -36,7 +36,7 @@ struct ecs_daemon {
 	time_t started;
 
 	sd_event *event;
-	sd_event_source *reconcile, *retry, *ageing, *expiry, *ladders;
+	sd_event_source *reconcile, *retry, *ageing, *expiry, *ladders, *hooks;
 	unsigned int retry_s;
 
 	struct ecs_nl *nl;

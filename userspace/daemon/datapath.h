@@ -68,6 +68,8 @@ bool ecs_datapath_has_tcx(const struct ecs_datapath *dp);
  */
 int ecs_datapath_tcx_attach(struct ecs_datapath *dp, uint32_t ifindex, enum ecs_hook hook,
 			    enum ecs_prog prog, struct ecs_err *err);
+/** ecs_datapath_tcx_lost - whether somebody took the program off the hook. */
+bool ecs_datapath_tcx_lost(struct ecs_datapath *dp, uint32_t ifindex, enum ecs_hook hook);
 /** ecs_datapath_tcx_detach - Return: 0; -ENOENT if there is none. */
 int ecs_datapath_tcx_detach(struct ecs_datapath *dp, uint32_t ifindex, enum ecs_hook hook);
 /** ecs_datapath_tcx_prune - detach from all links that @keep denies. Return: 0 or -errno. */

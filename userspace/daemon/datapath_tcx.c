@@ -140,6 +140,21 @@ int ecs_datapath_tcx_attach(struct ecs_datapath *dp, uint32_t ifindex, enum ecs_
 	return link_new(prog_fd, ifindex, hook, path, err);
 }
 
+bool ecs_datapath_tcx_lost(struct ecs_datapath *dp, uint32_t ifindex, enum ecs_hook hook)
+{
+	struct attached list;
+	ECS_CLOSE int fd = -1;
+	char path[512];
+	uint32_t own;
+
+	if (attached_query(&list, ifindex, hook) < 0)
+		return false; /* the link has gone, and its DELLINK is on the way */
+	link_path(dp, ifindex, hook, path);
+	fd = bpf_obj_get(path);
+	own = link_program(fd);
+	return !own || !attached_has(&list, own);
+}
+
 int ecs_datapath_tcx_detach(struct ecs_datapath *dp, uint32_t ifindex, enum ecs_hook hook)
 {
 	char path[512];

@@ -284,6 +284,7 @@ static void close_all(struct ecs_daemon *d)
 	ecs_problems_free(&d->problems);
 	sd_event_source_unref(d->reconcile);
 	sd_event_source_unref(d->retry);
+	sd_event_source_unref(d->hooks);
 	sd_event_source_unref(d->ageing);
 	sd_event_source_unref(d->expiry);
 	sd_event_unref(d->event);

@@ -17,12 +17,33 @@
 #include "userspace/lib/log.h"
 
 #define RETRY_MAX_S 30
+#define HOOKS_USEC (5 * 1000000ull) /* how long a lost TCX program may stay unnoticed */
 
 static bool link_exists(uint32_t ifindex, const void *ctx)
 {
 	const struct ecs_daemon *d = ctx;
 
 	return ecs_observed_by_index(&d->observed, ifindex);
+}
+
+/* The kernel announces lost filters and qdiscs, but not that a TCX link was detached. */
+static bool look_at_hooks(struct ecs_daemon *d)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < d->have.port_count; i++) {
+		struct ecs_state_port *port = &d->have.ports[i];
+
+		if (!(port->port.flags & ECS_PORT_TCX) || port->dirty)
+			continue;
+		port->dirty = ecs_datapath_tcx_lost(d->dp, port->ifindex, ECS_HOOK_INGRESS) ||
+			      ecs_datapath_tcx_lost(d->dp, port->ifindex, ECS_HOOK_EGRESS);
+		if (port->dirty)
+			ecs_warning("%s: a program was detached, attaching it again",
+				    port->port.name);
+		any |= port->dirty;
+	}
+	return any;
 }
 
 /* The next daemon goes on with the uplink that was found, whatever the routes are then. */
@@ -212,6 +233,7 @@ void ecs_reconcile_now(struct ecs_daemon *d)
 {
 	sd_event_source_set_enabled(d->reconcile, SD_EVENT_OFF);
 	ecs_follow_catch_up(d);
+	look_at_hooks(d);
 	name_uplinks(d);
 	if (reconcile(d))
 		reconcile(d); /* now with the links that the first turn made */
@@ -252,12 +274,25 @@ static int on_retry(sd_event_source *source, uint64_t usec, void *ctx)
 	return 0;
 }
 
+static int on_hooks(sd_event_source *source, uint64_t usec, void *ctx)
+{
+	struct ecs_daemon *d = ctx;
+
+	if (look_at_hooks(d))
+		ecs_reconcile_request(d);
+	sd_event_source_set_time(source, usec + HOOKS_USEC);
+	return sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+}
+
 int ecs_reconcile_open(struct ecs_daemon *d, struct ecs_err *err)
 {
 	int r = sd_event_add_defer(d->event, &d->reconcile, on_reconcile, d);
 
 	if (r >= 0)
 		r = sd_event_add_time(d->event, &d->retry, CLOCK_MONOTONIC, 0, 0, on_retry, d);
+	if (r >= 0)
+		r = sd_event_add_time_relative(d->event, &d->hooks, CLOCK_MONOTONIC, HOOKS_USEC, 0,
+					       on_hooks, d);
 	if (r < 0)
 		return ecs_fail(err, r, "cannot set up the event loop: %s", strerror(-r));
 	sd_event_source_set_enabled(d->reconcile, SD_EVENT_OFF);
