@@ -10,7 +10,7 @@ CLEANFILES += $(units)
 packaging/ecswitchd.service: packaging/ecswitchd.service.in
 packaging/ecswitchd@.service: packaging/ecswitchd@.service.in
 $(units):
-	$(AM_V_GEN)$(MKDIR_P) packaging && sed 's|@sbindir[@]|$(sbindir)|' $(srcdir)/$@.in >$@
+	$(AM_V_GEN)$(MKDIR_P) packaging && sed 's|@sbindir[@]|$(sbindir)|;s|@bindir[@]|$(bindir)|' $(srcdir)/$@.in >$@
 
 # The configuration to begin with: what is there is the administrator's.
 EXTRA_DIST += packaging/ecswitch.conf
