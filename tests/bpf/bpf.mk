@@ -4,6 +4,7 @@ bpf_tests += \
 	tests/bpf/test_cast \
 	tests/bpf/test_cast_cut \
 	tests/bpf/test_cast_hostile \
+	tests/bpf/test_cast_pes \
 	tests/bpf/test_cast_policy \
 	tests/bpf/test_cast_rtp \
 	tests/bpf/test_gso \
@@ -94,6 +95,8 @@ tests_bpf_test_cast_cut_CPPFLAGS = $(bpf_test_cppflags)
 tests_bpf_test_cast_cut_LDADD = $(cast_test_libs)
 tests_bpf_test_cast_hostile_CPPFLAGS = $(bpf_test_cppflags)
 tests_bpf_test_cast_hostile_LDADD = $(cast_test_libs)
+tests_bpf_test_cast_pes_CPPFLAGS = $(bpf_test_cppflags)
+tests_bpf_test_cast_pes_LDADD = $(cast_test_libs)
 tests_bpf_test_cast_policy_CPPFLAGS = $(bpf_test_cppflags)
 tests_bpf_test_cast_policy_LDADD = $(cast_test_libs)
 tests_bpf_test_cast_rtp_CPPFLAGS = $(bpf_test_cppflags)
