@@ -116,10 +116,7 @@ static __always_inline long nat_answer_write(struct __sk_buff *skb, struct ecs_f
 	err = bpf_skb_adjust_room(skb, head_len, BPF_ADJ_ROOM_MAC, BPF_F_ADJ_ROOM_FIXED_GSO);
 	err = err ?: bpf_skb_change_tail(skb, len, 0);
 	err = err ?: bpf_skb_store_bytes(skb, 0, macs, sizeof(macs), 0);
-	err = err ?: bpf_skb_store_bytes(skb, NAT_L3, head, head_len, 0);
-	pkt->len = len;
-	pkt->l3_len = len - ETH_HLEN;
-	return err;
+	return err ?: bpf_skb_store_bytes(skb, NAT_L3, head, head_len, 0);
 }
 
 static __always_inline int nat_answer_send(struct __sk_buff *skb, struct ecs_frame *pkt,

@@ -96,7 +96,8 @@ static __always_inline int emit_forward(struct __sk_buff *skb, struct ecs_pkt *p
 		return emit_uplink(skb, pkt);
 	if (pkt->via == ECS_VIA_ANSWER)
 		ecs_count_drop(pkt, pkt->reason);
-	if (pkt->via == ECS_VIA_CAST) {
+	/* Counted as it came; what goes out is another frame. */
+	if (pkt->via == ECS_VIA_CAST || pkt->via == ECS_VIA_ANSWER) {
 		pkt->len = skb->len;
 		pkt->l3_len = pkt->len - ETH_HLEN;
 	}

@@ -126,6 +126,20 @@ static void answers_about_ttl_are_limited(void **state)
 		TC_ACT_REDIRECT);
 }
 
+/* Not those of the answer that is made of it. */
+static void answered_packet_is_counted_as_it_came(void **state)
+{
+	struct bt *bt = *state;
+	struct frame f;
+
+	from_vm(bt, &f, IPPROTO_UDP, NT_LAN, 80);
+	f.data[22] = 1;
+	seal_ip(f.data + 14);
+	assert_int_equal(run_vm(bt, &f), TC_ACT_REDIRECT);
+	assert_int_equal(bt_stats(bt, bt_slot(0)).rx_bytes, f.len);
+	assert_int_equal(bt_stats(bt, bt_slot(0)).tx_bytes, 14 + 28 + 28);
+}
+
 /* Every length of every kind of packet, and every length that its headers may claim. */
 static void truncated(struct bt *bt, uint8_t proto, uint32_t payload, uint8_t icmp_type)
 {
@@ -192,6 +206,7 @@ int main(void)
 		NT_TEST(who_resets_again_has_reset),
 		NT_TEST(source_that_no_vm_can_have_is_forged),
 		NT_TEST(disguised_outsider_reaches_no_forward),
+		NT_TEST(answered_packet_is_counted_as_it_came), /* the next one leaves no answers */
 		NT_TEST(answers_about_ttl_are_limited),
 		NT_TEST(truncated_headers_are_malformed),
 		NT_TEST(headers_that_contradict_themselves_are_malformed),
