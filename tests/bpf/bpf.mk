@@ -11,6 +11,7 @@ bpf_tests += \
 	tests/bpf/test_hostile \
 	tests/bpf/test_learn \
 	tests/bpf/test_nat \
+	tests/bpf/test_nat_fast \
 	tests/bpf/test_nat_hostile \
 	tests/bpf/test_nat_limits \
 	tests/bpf/test_nat6 \
@@ -72,6 +73,8 @@ tests_bpf_bench_nat_CPPFLAGS = $(bpf_test_cppflags)
 tests_bpf_bench_nat_LDADD = $(nat_test_libs)
 tests_bpf_test_nat_tcp_CPPFLAGS = $(bpf_test_cppflags)
 tests_bpf_test_nat_tcp_LDADD = $(nat_test_libs)
+tests_bpf_test_nat_fast_CPPFLAGS = $(bpf_test_cppflags)
+tests_bpf_test_nat_fast_LDADD = $(nat_test_libs)
 tests_bpf_test_nat_hostile_SOURCES = tests/bpf/test_nat_hostile.c tests/bpf/nat_frame.h
 tests_bpf_test_nat_hostile_CPPFLAGS = $(bpf_test_cppflags)
 tests_bpf_test_nat_hostile_LDADD = $(nat_test_libs)

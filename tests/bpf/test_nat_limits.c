@@ -80,6 +80,25 @@ static void port_of_a_closed_flow_is_free_when_no_other_is(void **state)
 	expect_drop(bt, &f, ECS_DROP_NAT_NO_PORT);
 }
 
+/* As long as there are others nearby: a closed flow may still have a segment under way. */
+static void port_of_a_closed_flow_is_left_to_it_when_others_are_free(void **state)
+{
+	struct bt *bt = *state;
+	struct frame f;
+
+	from_vm(bt, &f, IPPROTO_TCP, NT_LAN, 20);
+	udp_port(&f, NT_LOW, 7000);
+	expect_way_out(bt, &f);
+	f.data[47] = 4; /* RST */
+	expect_way_out(bt, &f);
+	build(&f, nt_gateway_mac(1), bt->end[1].far_mac, IPPROTO_TCP, "10.77.0.11", NT_LAN, 20);
+	udp_port(&f, NT_LOW, 7000);
+	assert_int_equal(
+		bt_run(bt, bt->bpf->progs.ecs_from_port, bt->end[1].ifindex, NULL, f.data, f.len),
+		TC_ACT_REDIRECT);
+	assert_int_equal(nt_flows(bt), 4);
+}
+
 static void answer_after_the_timeout_is_the_hosts(void **state)
 {
 	struct bt *bt = *state;
@@ -202,6 +221,25 @@ static void full_table_refuses_and_tells(void **state)
 	expect_way_out(bt, &f);
 }
 
+static void table_that_fills_up_is_told_before_it_refuses(void **state)
+{
+	struct bt *bt = *state;
+	struct frame f;
+
+	nt_limit(bt, 16);
+	from_vm(bt, &f, IPPROTO_UDP, NT_LAN, 8);
+	for (uint16_t i = 0; i < 14; i++) {
+		udp_port(&f, 5000 + i, 7000);
+		expect_way_out(bt, &f);
+	}
+	assert_int_equal(bt_events(bt), 2); /* the VM's address and the first flow */
+	udp_port(&f, 5014, 7000);
+	expect_way_out(bt, &f);
+	assert_int_equal(bt_events(bt), 1);
+	assert_int_equal(bt->event.type, ECS_EVENT_NAT_FULL);
+	assert_int_equal(bt_drops_total(bt), 0);
+}
+
 static void without_an_address_nothing_leaves(void **state)
 {
 	struct bt *bt = *state;
@@ -273,24 +311,50 @@ static void fragment_without_its_first_is_refused(void **state)
 	assert_int_equal(run_uplink(bt, &f), TC_ACT_UNSPEC); /* the host's, for all we know */
 }
 
+/* An identifier is used again (RFC 4787 section 11): ports are good for one datagram. */
+static void fragment_long_after_its_first_is_refused(void **state)
+{
+	struct bt *bt = *state;
+	int fd = bpf_map__fd(bt->bpf->maps.ecs_nat_fragments);
+	struct ecs_nat_fragment_key key;
+	struct ecs_nat_fragment first;
+	struct frame f;
+
+	from_vm(bt, &f, IPPROTO_UDP, NT_LAN, 8);
+	put16(f.data + 20, 0x2000);
+	seal_ip(f.data + 14);
+	expect_way_out(bt, &f);
+	put16(f.data + 20, 0x0001);
+	seal_ip(f.data + 14);
+	expect_way_out(bt, &f);
+	assert_int_equal(bpf_map_get_next_key(fd, NULL, &key), 0);
+	assert_int_equal(bpf_map_lookup_elem(fd, &key, &first), 0);
+	first.seen -= 31;
+	assert_int_equal(bpf_map_update_elem(fd, &key, &first, BPF_EXIST), 0);
+	expect_drop(bt, &f, ECS_DROP_NAT_FRAGMENT);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		NT_TEST(last_port_towards_one_remote_is_counted_as_no_port),
 		NT_TEST(port_of_an_expired_flow_is_free),
 		NT_TEST(port_of_a_closed_flow_is_free_when_no_other_is),
+		NT_TEST(port_of_a_closed_flow_is_left_to_it_when_others_are_free),
 		NT_TEST(answer_after_the_timeout_is_the_hosts),
 		NT_TEST(half_open_flow_does_not_live_like_an_established_one),
 		NT_TEST(flood_of_one_vm_leaves_the_others_working),
 		NT_TEST(wrong_count_below_zero_stops_nobody),
 		NT_TEST(outside_has_a_limit_of_its_own),
 		NT_TEST(full_table_refuses_and_tells),
+		NT_TEST(table_that_fills_up_is_told_before_it_refuses),
 		NT_TEST(without_an_address_nothing_leaves),
 		NT_TEST(route_by_another_link_is_not_taken),
 		NT_TEST(unreachable_destination_is_left_to_the_hosts_stack),
 		NT_TEST(protocol_without_ports_is_refused),
 		NT_TEST(what_belongs_to_no_flow_is_refused),
 		NT_TEST(fragment_without_its_first_is_refused),
+		NT_TEST(fragment_long_after_its_first_is_refused),
 	};
 
 	return cmocka_run_group_tests(tests, nt_setup, nt_teardown);
