@@ -68,19 +68,6 @@ static __always_inline int nat_fast_for_us(const struct ecs_pkt *pkt)
 	       dst == ecs_mac_word(pkt->net->gateway_mac);
 }
 
-/* Its state stays as it is, and its sender is where it was. */
-static __always_inline int nat_fast_steady(const struct ecs_pkt *pkt, __u8 proto,
-					   const struct ecs_nat_flow *flow)
-{
-	if (flow->flags & (ECS_NAT_HOST | ECS_NAT_RESET))
-		return 0;
-	if (flow->state == ECS_NAT_NEW && (proto == IPPROTO_TCP || !(flow->flags & ECS_NAT_ORIGIN)))
-		return 0;
-	return pkt->hook != ECS_FROM_VM ||
-	       (flow->from_port == pkt->ifindex &&
-		ecs_mac_word(flow->from_mac) == ecs_mac_word(pkt->src.mac));
-}
-
 /* Return: where the flow's last packet of this tick went; NULL if that is not certain any more. */
 static __always_inline const struct nat_hop *nat_fast_hop(const struct ecs_pkt *pkt,
 							  const struct ecs_nat_flow *flow)
@@ -154,7 +141,9 @@ static __always_inline struct ecs_nat_flow *nat_fast_find(struct ecs_pkt *pkt,
 	key->proto = ip->protocol;
 	key->v6 = 0;
 	flow = nat_find(key);
-	return flow && nat_fast_steady(pkt, key->proto, flow) ? flow : 0;
+	if (!flow || (flow->flags & ECS_NAT_HOST))
+		return 0;
+	return nat_steady((const struct ecs_frame *)&pkt->dst, key->proto, flow) ? flow : 0;
 }
 
 /** nat_fast - Return: FORWARD; CONTINUE if the whole stage has to look; DROP. */

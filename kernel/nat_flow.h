@@ -172,15 +172,14 @@ __noinline int ecs_nat_step(const struct ecs_frame *pkt, const struct nat_pkt *n
 	return 0;
 }
 
-static __always_inline int nat_steady(const struct ecs_frame *pkt, const struct nat_pkt *np,
+/* A packet without TCP's SYN, FIN and RST leaves its state as it is, and its sender is where it
+ * was. */
+static __always_inline int nat_steady(const struct ecs_frame *pkt, __u8 proto,
 				      const struct ecs_nat_flow *flow)
 {
-	if (np->tcp_flags & (NAT_TCP_SYN | NAT_TCP_FIN | NAT_TCP_RST))
-		return 0;
 	if (flow->flags & ECS_NAT_RESET)
 		return 0;
-	if (flow->state == ECS_NAT_NEW &&
-	    (np->key.proto == IPPROTO_TCP || !(flow->flags & ECS_NAT_ORIGIN)))
+	if (flow->state == ECS_NAT_NEW && (proto == IPPROTO_TCP || !(flow->flags & ECS_NAT_ORIGIN)))
 		return 0;
 	return nat_same_sender(pkt, flow);
 }
@@ -206,7 +205,8 @@ static __always_inline void nat_account(struct ecs_frame *pkt, const struct nat_
 {
 	flow->packets++;
 	flow->bytes += pkt->l3_len;
-	if (!nat_steady(pkt, np, flow))
+	if ((np->tcp_flags & (NAT_TCP_SYN | NAT_TCP_FIN | NAT_TCP_RST)) ||
+	    !nat_steady(pkt, np->key.proto, flow))
 		ecs_nat_step(pkt, np, flow);
 	else if (flow->seen == np->tick)
 		pkt->learned = 1;

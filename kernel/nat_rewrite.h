@@ -153,10 +153,8 @@ static __noinline long nat_write_quote(struct __sk_buff *skb, const struct nat_p
  * it: towards a VM, and from the outside. */
 static __always_inline __be32 nat_source(const struct nat_pkt *np, const struct ecs_nat_flow *flow)
 {
-	if (np->kind == NAT_ERROR && np->key.scope == ECS_NAT_OUTSIDE &&
-	    np->src_be != np->key.src_be)
-		return np->src_be;
-	return flow->src_be;
+	return np->kind == NAT_ERROR && np->key.scope == ECS_NAT_OUTSIDE ? np->src_be
+									 : flow->src_be;
 }
 
 static __always_inline void nat_write_ip(struct iphdr *ip, __be32 src_be, __be32 dst_be)
@@ -179,18 +177,12 @@ static __always_inline void nat_write_macs(__u32 *eth, const struct nat_macs *ma
 	eth[2] = *(__u32 *)&macs->src[2];
 }
 
-/* In place: what a helper would do for each field is once done by the program's entry, which
- * the kernel has make the head of a cloned packet its own. */
-static __always_inline long nat_write_heads(struct __sk_buff *skb, const struct nat_pkt *np,
-					    const struct ecs_nat_flow *flow, int ports, int macs)
+/* What is before the IP header, and the ports behind it. */
+static __always_inline long nat_write_around(void *data, void *end, const struct nat_pkt *np,
+					     const struct ecs_nat_flow *flow, int ports, int macs)
 {
-	void *data = (void *)(long)skb->data;
-	void *end = (void *)(long)skb->data_end;
 	void *l4 = data + NAT_L3 + np->ihl;
 
-	if (data + NAT_L3 + sizeof(struct iphdr) > end)
-		return -1;
-	nat_write_ip(data + NAT_L3, nat_source(np, flow), flow->dst_be);
 	if (macs)
 		nat_write_macs(data, &np->macs);
 	if (!ports)
@@ -202,6 +194,20 @@ static __always_inline long nat_write_heads(struct __sk_buff *skb, const struct 
 	else
 		*(__u32 *)l4 = *(__u32 *)&flow->sport_be;
 	return 0;
+}
+
+/* In place: what a helper would do for each field is once done by the program's entry, which
+ * the kernel has make the head of a cloned packet its own. */
+static __always_inline long nat_write_heads(struct __sk_buff *skb, const struct nat_pkt *np,
+					    const struct ecs_nat_flow *flow, int ports, int macs)
+{
+	void *data = (void *)(long)skb->data;
+	void *end = (void *)(long)skb->data_end;
+
+	if (data + NAT_L3 + sizeof(struct iphdr) > end)
+		return -1;
+	nat_write_ip(data + NAT_L3, nat_source(np, flow), flow->dst_be);
+	return nat_write_around(data, end, np, flow, ports, macs);
 }
 
 /**

@@ -75,8 +75,7 @@ struct nat_heads6 {
 static __always_inline int nat_heads6(struct nat_heads6 *heads, const struct nat_pkt *np,
 				      const struct ecs_nat_flow *flow)
 {
-	int stays = np->kind == NAT_ERROR && np->key.scope == ECS_NAT_OUTSIDE &&
-		    np->src_be != np->key.src_be;
+	int stays = np->kind == NAT_ERROR && np->key.scope == ECS_NAT_OUTSIDE;
 
 	heads->src = stays ? 0 : nat_addr(flow->src_be);
 	heads->dst = nat_addr(flow->dst_be);
@@ -109,7 +108,6 @@ static __always_inline long nat_write_heads6(struct __sk_buff *skb, const struct
 	void *data = (void *)(long)skb->data;
 	void *end = (void *)(long)skb->data_end;
 	struct ipv6hdr *ip = data + NAT_L3;
-	void *l4 = data + NAT_L3 + np->ihl;
 
 	if ((void *)(ip + 1) > end)
 		return -1;
@@ -117,17 +115,7 @@ static __always_inline long nat_write_heads6(struct __sk_buff *skb, const struct
 	nat_write_addr6(&ip->daddr, heads->dst);
 	if (heads->src)
 		nat_write_addr6(&ip->saddr, heads->src);
-	if (macs)
-		nat_write_macs(data, &np->macs);
-	if (!ports)
-		return 0;
-	if (l4 + sizeof(struct nat_icmp) > end)
-		return -1;
-	if (np->key.proto == IPPROTO_ICMP)
-		((struct nat_icmp *)l4)->id_be = flow->sport_be | flow->dport_be;
-	else
-		*(__u32 *)l4 = *(__u32 *)&flow->sport_be;
-	return 0;
+	return nat_write_around(data, end, np, flow, ports, macs);
 }
 
 /**

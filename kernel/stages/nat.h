@@ -348,8 +348,8 @@ __noinline int ecs_nat_forwarded(struct __sk_buff *skb, struct ecs_frame *pkt)
 		if (verdict != ECS_FORWARD)
 			return verdict;
 		flow = nat_find(&np.key);
-		if (!flow)
-			return ECS_DROP;
+		if (!flow) /* evicted since */
+			return nat_drop(pkt, ECS_DROP_NAT_TABLE_FULL);
 	}
 	return flow->flags & ECS_NAT_HOST ? ECS_CONTINUE : nat_follow(skb, pkt, &np, flow);
 }

@@ -223,15 +223,6 @@ void nt_quiet(int sock)
 	assert_int_equal(poll(&poll_fd, 1, QUIET_MS), 0);
 }
 
-uint16_t nt_port(int sock)
-{
-	struct sockaddr_in addr;
-	socklen_t len = sizeof(addr);
-
-	assert_int_equal(getsockname(sock, (struct sockaddr *)&addr, &len), 0);
-	return ntohs(addr.sin_port);
-}
-
 void nt_rule(struct bt *bt, uint8_t proto, uint16_t port, uint16_t id, const char *inside,
 	     uint16_t inside_port)
 {
@@ -316,16 +307,4 @@ void nt_limit(struct bt *bt, uint32_t flows)
 	uint32_t whole = 0;
 
 	bpf_map_update_elem(bpf_map__fd(bt->bpf->maps.ecs_nat_used), &whole, &use, 0);
-}
-
-bool nt_check(const void *data, size_t len, uint32_t pseudo)
-{
-	const uint8_t *at = data;
-	uint32_t sum = pseudo;
-
-	for (size_t i = 0; i < len; i++)
-		sum += i & 1 ? at[i] : (uint32_t)at[i] << 8;
-	while (sum >> 16)
-		sum = (sum & 0xffff) + (sum >> 16);
-	return sum == 0xffff;
 }

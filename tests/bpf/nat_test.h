@@ -43,8 +43,6 @@ void nt_send(int sock, const char *addr, uint16_t port, const char *text);
 struct sockaddr_in nt_recv(int sock, char *text, size_t size);
 /** nt_quiet - nothing arrives within a short time. */
 void nt_quiet(int sock);
-/** nt_port - local port of a socket. */
-uint16_t nt_port(int sock);
 
 /** nt_rule - @port of the uplink's address goes to @inside:@inside_port of network @id. */
 void nt_rule(struct bt *bt, uint8_t proto, uint16_t port, uint16_t id, const char *inside,
@@ -59,9 +57,5 @@ void nt_flow_set(struct bt *bt, const struct ecs_nat_key *key, const struct ecs_
 void nt_ports(struct bt *bt, uint16_t id, uint16_t low, uint16_t high);
 struct ecs_nat_use nt_used(struct bt *bt, uint32_t slot);
 void nt_limit(struct bt *bt, uint32_t flows);
-
-/** nt_check - is the one's complement sum of @len bytes, with @pseudo added, that of a valid
- * checksum? */
-bool nt_check(const void *data, size_t len, uint32_t pseudo);
 
 #endif

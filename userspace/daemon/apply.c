@@ -185,7 +185,8 @@ static void run_flushes(const struct ecs_applier *a, struct ecs_plan *plan)
 			plan->ops[i].result = r;
 }
 
-void ecs_filter_name(char name[ECS_FILTER_NAME_MAX], const char *instance, enum ecs_prog prog)
+/* Says whose filter one is. */
+static void filter_name(char name[ECS_FILTER_NAME_MAX], const char *instance, enum ecs_prog prog)
 {
 	snprintf(name, ECS_FILTER_NAME_MAX, "ecswitch:%s:%s", instance, ecs_prog_word(prog));
 }
@@ -210,7 +211,7 @@ static void run_tc(const struct ecs_applier *a, struct ecs_plan *plan, enum ecs_
 	size_t n = 0;
 
 	for (int prog = ECS_PROG_FROM_PORT; prog < ECS_PROGS; prog++)
-		ecs_filter_name(names[prog], a->instance, prog);
+		filter_name(names[prog], a->instance, prog);
 	for (size_t i = 0; tc && from && i < plan->count; i++) {
 		struct ecs_op *op = &plan->ops[i];
 

@@ -35,8 +35,6 @@ void ecs_apply_gateways(const struct ecs_applier *applier, struct ecs_plan *plan
 void ecs_apply_nat(const struct ecs_applier *applier, struct ecs_plan *plan,
 		   const struct ecs_state *want);
 
-/** ecs_filter_name - "ecswitch:INSTANCE:PROGRAM", which says whose filter one is. */
-void ecs_filter_name(char name[ECS_FILTER_NAME_MAX], const char *instance, enum ecs_prog prog);
 /** ecs_filter_is_ours - whether a filter belongs to @instance. */
 bool ecs_filter_is_ours(const struct ecs_filter *filter, const char *instance);
 

@@ -30,9 +30,6 @@ bool ecs_desired_is_member(const struct ecs_config *config, const struct ecs_sta
 
 /** ecs_gateway_names - the names that a network's pair has. */
 void ecs_gateway_names(struct ecs_state_gateway *gateway, const char *network);
-/** ecs_gateway_take - remember the two links. */
-void ecs_gateway_take(struct ecs_state_gateway *gateway, const struct ecs_link *host,
-		      const struct ecs_link *port);
 /** ecs_gateway_find - look for the pair by its names and take it. Return: whether it is there. */
 bool ecs_gateway_find(struct ecs_state_gateway *gateway, const struct ecs_observed *observed);
 

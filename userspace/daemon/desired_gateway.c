@@ -38,8 +38,8 @@ void ecs_gateway_names(struct ecs_state_gateway *gateway, const char *network)
 		 (int)(sizeof(gateway->port) - sizeof(ECS_GATEWAY_PORT_PREFIX)), network);
 }
 
-void ecs_gateway_take(struct ecs_state_gateway *gateway, const struct ecs_link *host,
-		      const struct ecs_link *port)
+static void take(struct ecs_state_gateway *gateway, const struct ecs_link *host,
+		 const struct ecs_link *port)
 {
 	gateway->host_ifindex = host->ifindex;
 	gateway->port_ifindex = port->ifindex;
@@ -54,7 +54,7 @@ bool ecs_gateway_find(struct ecs_state_gateway *gateway, const struct ecs_observ
 
 	if (!is_pair(host, port))
 		return false;
-	ecs_gateway_take(gateway, host, port);
+	take(gateway, host, port);
 	return true;
 }
 
@@ -111,7 +111,7 @@ static void make_gateway(struct ecs_desired *c, const struct ecs_config_network 
 	host = ecs_observed_by_name(c->observed, gateway->host);
 	port = ecs_observed_by_name(c->observed, gateway->port);
 	if (is_pair(host, port)) {
-		ecs_gateway_take(gateway, host, port);
+		take(gateway, host, port);
 		find_lacks(c, gateway, strcmp(old->host, gateway->host) ? gateway : old);
 		fill_network(&c->want->networks[id], gateway);
 		what = ecs_desired_request(gateway->port, ECS_ROLE_HOST, id, true);

@@ -79,8 +79,6 @@ int ecs_handle_detach(struct ecs_daemon *d, json_t *params, json_t **result, str
 int ecs_nat_check(struct ecs_daemon *d, const struct ecs_state *want, const char *method,
 		  const json_t *params, struct ecs_err *err);
 
-/** ecs_port_row - a port as docs/protocol.md lists it; new object. */
-json_t *ecs_port_row(struct ecs_daemon *d, const struct ecs_state_port *port);
 /** ecs_port_unknown - the error for a name that is no port. Return: -ENOENT. */
 int ecs_port_unknown(struct ecs_err *err, const char *name);
 

@@ -61,7 +61,8 @@ static void add_guest(const struct ecs_daemon *d, json_t *row, uint32_t ifindex)
 						    : json_null());
 }
 
-json_t *ecs_port_row(struct ecs_daemon *d, const struct ecs_state_port *port)
+/* As docs/protocol.md lists it; new object. */
+static json_t *port_row(struct ecs_daemon *d, const struct ecs_state_port *port)
 {
 	const char *problem = port->dirty ? problem_of(d, port->port.name) : NULL;
 	char mac[ECS_MAC_TEXT_MAX];
@@ -101,7 +102,7 @@ int ecs_handle_port_list(struct ecs_daemon *d, json_t *params, json_t **result, 
 
 	(void)params, (void)err;
 	for (size_t i = 0; i < d->have.port_count; i++)
-		json_array_append_new(list, ecs_port_row(d, &d->have.ports[i]));
+		json_array_append_new(list, port_row(d, &d->have.ports[i]));
 	for (size_t i = 0; i < d->have.waiting_count; i++)
 		json_array_append_new(list, waiting_row(d, &d->have.waiting[i]));
 	*result = list;
@@ -114,7 +115,7 @@ int ecs_handle_port_show(struct ecs_daemon *d, json_t *params, json_t **result, 
 	const struct ecs_state_port *port = ecs_state_port_by_name(&d->have, name);
 
 	if (port) {
-		*result = ecs_port_row(d, port);
+		*result = port_row(d, port);
 		return 0;
 	}
 	for (size_t i = 0; i < d->have.waiting_count; i++) {
