@@ -70,6 +70,51 @@ static void who_resets_again_has_reset(void **state)
 	expect_state(bt, ECS_NAT_NEW, 240);
 }
 
+/* Whatever comes after it: one that has ended does not live as long as one that goes on. */
+static void reset_after_an_end_is_believed(void **state)
+{
+	struct bt *bt = *state;
+
+	establish(bt);
+	from_lan(bt, 0x11); /* FIN, ACK */
+	expect_state(bt, ECS_NAT_CLOSING, 240);
+	from_lan(bt, 0x04);
+	from_lan(bt, 0x10);
+	expect_state(bt, ECS_NAT_CLOSED, 240);
+}
+
+static void reset_by_both_is_believed_though_one_goes_on(void **state)
+{
+	struct bt *bt = *state;
+	struct frame f;
+
+	establish(bt);
+	from_lan(bt, 0x04);
+	from_vm(bt, &f, IPPROTO_TCP, NT_LAN, 20);
+	f.data[47] = 0x04;
+	expect_way_out(bt, &f);
+	from_lan(bt, 0x10);
+	expect_state(bt, ECS_NAT_CLOSED, 240);
+}
+
+/* Answers, and segments from the middle: they may belong to the host. */
+static void forward_begins_with_a_syn_alone(void **state)
+{
+	static const uint8_t others[] = {0x00, 0x01, 0x04, 0x10, 0x12, 0x14};
+	struct bt *bt = *state;
+	struct frame f;
+
+	nt_rule(bt, IPPROTO_TCP, 8080, 1, "10.77.0.10", 80);
+	answer(bt, &f, IPPROTO_TCP, 8080);
+	for (size_t i = 0; i < sizeof(others); i++) {
+		f.data[47] = others[i];
+		assert_int_equal(run_uplink(bt, &f), TC_ACT_UNSPEC);
+	}
+	assert_int_equal(nt_flows(bt), 0);
+	f.data[47] = 0x02;
+	assert_int_equal(run_uplink(bt, &f), TC_ACT_REDIRECT);
+}
+
 static void source_that_no_vm_can_have_is_forged(void **state)
 {
 	static const char *const sources[] = {"127.0.0.1",	 "0.0.0.0",  "224.0.0.1",
@@ -204,6 +249,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		NT_TEST(who_goes_on_after_a_reset_did_not_send_it),
 		NT_TEST(who_resets_again_has_reset),
+		NT_TEST(reset_after_an_end_is_believed),
+		NT_TEST(reset_by_both_is_believed_though_one_goes_on),
+		NT_TEST(forward_begins_with_a_syn_alone),
 		NT_TEST(source_that_no_vm_can_have_is_forged),
 		NT_TEST(disguised_outsider_reaches_no_forward),
 		NT_TEST(answered_packet_is_counted_as_it_came), /* the next one leaves no answers */
