@@ -204,6 +204,72 @@ static void a_vlan_is_an_entry_of_its_own(void **state)
 	assert_true(found);
 }
 
+static void a_vlan_follows_its_uplink(void **state)
+{
+	struct world *w = *state;
+	struct ecs_link link = link_of(7, "eth0", "");
+	uint32_t mtu = 0;
+
+	configure(w, "network add dmz uplink eth0 vlan 5\n");
+	ecs_observed_link_set(&w->observed, &link);
+	turn(w);
+	link.mtu = 9000;
+	ecs_observed_link_set(&w->observed, &link);
+	turn(w);
+	for (size_t i = 0; i < w->plan.count; i++)
+		if (w->plan.ops[i].verb == ECS_OP_PORT_SET && w->plan.ops[i].key.vid == 5)
+			mtu = w->plan.ops[i].port.mtu;
+	assert_int_equal(mtu, 9000);
+}
+
+static void a_vlan_is_no_way_out_of_nat(void **state)
+{
+	struct world *w = *state;
+	bool seen = false;
+
+	configure(w, "network add dmz uplink eth0 vlan 5\n"
+		     "network add vms uplink eth0 gateway 10.0.0.1/24 nat\n");
+	appear(w, 7, "eth0", "");
+	turn(w);
+	for (size_t i = 0; i < w->plan.count; i++) {
+		const struct ecs_op *op = &w->plan.ops[i];
+
+		if (op->verb != ECS_OP_PORT_SET || op->ifindex != 7)
+			continue;
+		seen |= op->key.vid == 5;
+		assert_int_equal(!(op->port.flags & ECS_PORT_NAT), op->key.vid == 5);
+	}
+	assert_true(seen);
+}
+
+static void a_port_that_changes_its_network_gets_a_place_there(void **state)
+{
+	struct world *w = *state;
+
+	configure(w, "network add a\nnetwork add b\nport add tap0 network a\n"
+		     "port add tap1 network b\n");
+	appear(w, 7, "tap0", "tap");
+	appear(w, 8, "tap1", "tap");
+	turn(w);
+	configure(w, "port set tap0 network b\n");
+	turn(w);
+	assert_int_not_equal(ecs_state_port_get(&w->have, 7)->place,
+			     ecs_state_port_get(&w->have, 8)->place);
+}
+
+static void lro_that_we_switched_off_comes_back(void **state)
+{
+	struct world *w = *state;
+
+	configure(w, "network add lan uplink eth0\n");
+	appear(w, 7, "eth0", "");
+	turn(w);
+	ecs_state_port_get(&w->have, 7)->port.flags |= ECS_PORT_OWN_LRO;
+	configure(w, "network del lan\n");
+	turn(w);
+	assert_non_null(find(w, ECS_OP_LRO_ON, 7));
+}
+
 static void a_patch_waits_for_its_second_end(void **state)
 {
 	struct world *w = *state;
@@ -391,6 +457,10 @@ int main(void)
 		T(a_gone_link_is_removed_without_touching_its_hooks),
 		T(ports_keep_their_places_when_others_go),
 		T(a_vlan_is_an_entry_of_its_own),
+		T(a_vlan_follows_its_uplink),
+		T(a_vlan_is_no_way_out_of_nat),
+		T(a_port_that_changes_its_network_gets_a_place_there),
+		T(lro_that_we_switched_off_comes_back),
 		T(a_patch_waits_for_its_second_end),
 		T(a_oneway_patch_attaches_to_one_end),
 		T(the_uplinks_address_is_the_hosts),

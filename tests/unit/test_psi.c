@@ -330,6 +330,36 @@ static void private_sound_is_known_by_its_descriptors(void **unused)
 		assert_int_equal(pids.kind[AUDIO + i], i < 3 ? ECS_PID_AUDIO : ECS_PID_OTHER);
 }
 
+/* Of another program, or a table's. */
+static void pid_that_is_taken_is_not_taken_over(void **unused)
+{
+	struct ts_es first = {0x1b, VIDEO, 0}, second[] = {{0x0f, VIDEO, 0}, {0x0f, 0x1000, 0}};
+
+	begin(2);
+	pmt_add(pmt_pids[0], ts_pmt(bytes, &first, 1, 0));
+	look();
+	ts_pmt(bytes, second, 2, 0);
+	bytes[4] = 2;
+	pmt_add(pmt_pids[1], ts_section_end(bytes, 12 + 2 * 5));
+	look();
+	assert_int_equal(pids.kind[VIDEO], ECS_PID_VIDEO);
+	assert_int_equal(pids.kind[pmt_pids[0]], ECS_PID_PMT);
+	assert_true(state.program[1].crc);
+}
+
+static void section_behind_the_first_counts_for_nothing(void **unused)
+{
+	struct ts_es es = {0x1b, VIDEO, 0};
+	size_t n;
+
+	begin(1);
+	n = ts_pmt(bytes, &es, 1, 0);
+	bytes[6] = bytes[7] = 1;
+	pmt_add(pmt_pids[0], ts_section_end(bytes, n - 4));
+	look();
+	assert_int_equal(state.video[0].codec, ECS_CODEC_NONE);
+}
+
 static void more_streams_than_there_is_room_for_pass(void **unused)
 {
 	struct ts_es es[40];
@@ -389,6 +419,8 @@ int main(void)
 		cmocka_unit_test(video_of_two_programs_stays_when_one_leaves),
 		cmocka_unit_test(video_of_two_programs_stays_when_one_gives_it_up),
 		cmocka_unit_test(private_sound_is_known_by_its_descriptors),
+		cmocka_unit_test(pid_that_is_taken_is_not_taken_over),
+		cmocka_unit_test(section_behind_the_first_counts_for_nothing),
 		cmocka_unit_test(more_streams_than_there_is_room_for_pass),
 		cmocka_unit_test(hostile_tables_harm_nothing),
 	};
