@@ -55,6 +55,19 @@ static void null_and_missing_values_are_a_dash(void **state)
 		       "lan  -      -    -       -        -   -     -      -             3 -\n");
 }
 
+static void flows_of_nat_have_all_their_columns_and_no_others(void **state)
+{
+	assert_renders("nat.flows",
+		       "[{'proto':'udp','network':'vms','inside':'i:1','outside':'o:2',"
+		       "'remote':'r:3','kind':'forward','state':'new','age_s':4,'idle_s':5,"
+		       "'packets_sent':6,'bytes_sent':7,'packets_received':8,'bytes_received':9,"
+		       "'name':'n','uplink':'u','pattern':'p'}]",
+		       "PROTO NETWORK INSIDE OUTSIDE REMOTE KIND    STATE AGE IDLE PACKETS-SENT "
+		       "BYTES-SENT PACKETS-RECEIVED BYTES-RECEIVED\n"
+		       "udp   vms     i:1    o:2     r:3    forward new     4    5            6 "
+		       "         7                8              9\n");
+}
+
 static void receivers_of_a_cast_are_a_table_below_it(void **state)
 {
 	assert_renders(
@@ -204,6 +217,7 @@ int main(void)
 		cmocka_unit_test(a_list_is_a_table_in_the_order_of_the_protocol),
 		cmocka_unit_test(numbers_stand_to_the_right),
 		cmocka_unit_test(null_and_missing_values_are_a_dash),
+		cmocka_unit_test(flows_of_nat_have_all_their_columns_and_no_others),
 		cmocka_unit_test(receivers_of_a_cast_are_a_table_below_it),
 		cmocka_unit_test(long_values_are_whole),
 		cmocka_unit_test(drops_without_packets_are_left_out),

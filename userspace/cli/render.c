@@ -15,49 +15,47 @@
 #include "../lib/types.h"
 #include "render.h"
 
-#define COLUMNS_MAX 16 /* more than any table has */
+/* Any number of keys, with the NULL that ends them. */
+#define COLUMNS(...)                                                                               \
+	(const char *const[])                                                                      \
+	{                                                                                          \
+		__VA_ARGS__, NULL                                                                  \
+	}
 
 struct layout {
 	const char *method;
-	const char *empty;		      /* what to say when there are no rows */
-	const char *columns[COLUMNS_MAX + 1]; /* keys, in order */
+	const char *empty;	    /* what to say when there are no rows */
+	const char *const *columns; /* keys, in order */
 };
 
 static const struct layout layouts[] = {
-	{"network.list",
-	 "no networks",
-	 {"name", "uplink", "vlan", "gateway", "gateway6", "nat", "nat66", "ageing", "fdb_limit",
-	  "ports", "fdb"}},
-	{"match.list", "no matches", {"pattern", "kind", "network"}},
-	{"port.list",
-	 "no ports",
-	 {"name", "ifindex", "kind", "role", "network", "state", "mac", "mtu", "vm", "manual",
-	  "reason"}},
-	{"patch.list", "no patches", {"a", "b", "oneway", "state"}},
-	{"fdb.list", "no entries", {"network", "mac", "port", "kind", "age_s", "moves"}},
-	{"nat.list",
-	 "no NAT",
-	 {"network", "uplink", "address", "address6", "ports", "flows", "limit", "tcp_timeout",
-	  "udp_timeout", "icmp_timeout", "state"}},
-	{"nat.forwards", "no forwards", {"network", "proto", "port", "to", "force"}},
-	{"cast.list",
-	 "no casts",
-	 {"name", "from", "dst", "port", "state", "container", "codec", "video_pid", "frames_in",
-	  "receivers"}},
-	{"cast.receivers",
-	 "nobody",
-	 {"port", "network", "policy", "step", "state", "packets", "bytes", "refused", "sent",
-	  "dropped", "unclassified"}},
-	{"cast.passed", "nothing", {"reason", "packets"}},
-	{"nat.flows",
-	 "no flows",
-	 {"proto", "network", "inside", "outside", "remote", "kind", "state", "age_s", "idle_s",
-	  "packets_sent", "bytes_sent", "packets_received", "bytes_received"}},
-	{"stats",
-	 "no ports",
-	 {"port", "ifindex", "rx_packets", "rx_bytes", "tx_packets", "tx_bytes", "flooded",
-	  "passed", "fdb_full", "fdb_moved"}},
-	{"drops", "no drops", {"reason", "text", "port", "packets", "bytes"}},
+	{"network.list", "no networks",
+	 COLUMNS("name", "uplink", "vlan", "gateway", "gateway6", "nat", "nat66", "ageing",
+		 "fdb_limit", "ports", "fdb")},
+	{"match.list", "no matches", COLUMNS("pattern", "kind", "network")},
+	{"port.list", "no ports",
+	 COLUMNS("name", "ifindex", "kind", "role", "network", "state", "mac", "mtu", "vm",
+		 "manual", "reason")},
+	{"patch.list", "no patches", COLUMNS("a", "b", "oneway", "state")},
+	{"fdb.list", "no entries", COLUMNS("network", "mac", "port", "kind", "age_s", "moves")},
+	{"nat.list", "no NAT",
+	 COLUMNS("network", "uplink", "address", "address6", "ports", "flows", "limit",
+		 "tcp_timeout", "udp_timeout", "icmp_timeout", "state")},
+	{"nat.forwards", "no forwards", COLUMNS("network", "proto", "port", "to", "force")},
+	{"cast.list", "no casts",
+	 COLUMNS("name", "from", "dst", "port", "state", "container", "codec", "video_pid",
+		 "frames_in", "receivers")},
+	{"cast.receivers", "nobody",
+	 COLUMNS("port", "network", "policy", "step", "state", "packets", "bytes", "refused",
+		 "sent", "dropped", "unclassified")},
+	{"cast.passed", "nothing", COLUMNS("reason", "packets")},
+	{"nat.flows", "no flows",
+	 COLUMNS("proto", "network", "inside", "outside", "remote", "kind", "state", "age_s",
+		 "idle_s", "packets_sent", "bytes_sent", "packets_received", "bytes_received")},
+	{"stats", "no ports",
+	 COLUMNS("port", "ifindex", "rx_packets", "rx_bytes", "tx_packets", "tx_bytes", "flooded",
+		 "passed", "fdb_full", "fdb_moved")},
+	{"drops", "no drops", COLUMNS("reason", "text", "port", "packets", "bytes")},
 };
 
 /* The sections of "show": key, heading, and the layout of its rows. */
