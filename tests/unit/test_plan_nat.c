@@ -199,6 +199,22 @@ static void the_uplink_of_nat_is_only_the_way_out(void **state)
 	assert_int_equal(count(w, ECS_OP_PROMISC_ON), 0);
 }
 
+/* Else the host, which forwards from the gateway's link, would carry its packets as they are. */
+static void nat_holds_for_a_network_whose_uplink_is_away(void **state)
+{
+	struct world *w = *state;
+
+	nat_new(w, 9);
+	configure(w, "network set vms gateway6 fd77::1/64 nat66\n");
+	ecs_observed_link_del(&w->observed, 2);
+	turn(w);
+	assert_int_equal(w->have.networks[1].nat_uplink, 0);
+	assert_int_equal(w->have.networks[1].flags, ECS_NETWORK_NAT4 | ECS_NETWORK_NAT6);
+	assert_int_equal(ecs_state_port_get(&w->have, 7)->port.flags &
+				 (ECS_PORT_NAT | ECS_PORT_NAT6),
+			 ECS_PORT_NAT | ECS_PORT_NAT6);
+}
+
 static void the_host_routes_for_the_gateway_of_a_nat_network_alone(void **state)
 {
 	struct world *w = *state;
@@ -367,6 +383,7 @@ int main(void)
 		T(a_new_address_replaces_ours_and_no_other),
 		T(no_match_adopts_the_hosts_end),
 		T(the_uplink_of_nat_is_only_the_way_out),
+		T(nat_holds_for_a_network_whose_uplink_is_away),
 		T(the_host_routes_for_the_gateway_of_a_nat_network_alone),
 		T(many_nat_networks_and_a_bridged_one_share_an_uplink),
 		T(nat_moves_to_a_new_address_and_ends_the_old_flows),
