@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -226,6 +227,69 @@ static void forward_from_the_same_network_is_a_hairpin(void **state)
 	close(vm);
 }
 
+static void vm_sends_from_its_forwarded_port_by_that_port(void **state)
+{
+	static const uint16_t ports[] = {8080, NT_LOW + 30};
+	struct bt *bt = *state;
+	int lan = nt_socket(bt, BT_LAN, SOCK_DGRAM, NT_LAN, 7000);
+
+	for (size_t i = 0; i < sizeof(ports) / sizeof(*ports); i++) {
+		int other = nt_socket(bt, 1, SOCK_DGRAM, "10.77.0.11", ports[i]);
+		int vm = nt_socket(bt, 0, SOCK_DGRAM, "10.77.0.10", ports[i]);
+
+		nt_rule(bt, IPPROTO_UDP, ports[i], 1, "10.77.0.10", ports[i]);
+		assert_int_not_equal(talk(other, lan, NT_LAN, 7000, NT_UPLINK), ports[i]);
+		assert_int_equal(talk(vm, lan, NT_LAN, 7000, NT_UPLINK), ports[i]);
+		assert_int_equal(talk(lan, vm, NT_UPLINK, ports[i], NT_LAN), 7000);
+		close(other);
+		close(vm);
+	}
+	close(lan);
+}
+
+static void vm_whose_forward_changes_the_port_sends_by_another(void **state)
+{
+	struct bt *bt = *state;
+	int lan = nt_socket(bt, BT_LAN, SOCK_DGRAM, NT_LAN, 7000);
+	int vm = nt_socket(bt, 0, SOCK_DGRAM, "10.77.0.10", 80);
+
+	nt_rule(bt, IPPROTO_UDP, 8080, 1, "10.77.0.10", 80);
+	assert_in_range(talk(vm, lan, NT_LAN, 7000, NT_UPLINK), NT_LOW, NT_HIGH);
+	close(lan);
+	close(vm);
+}
+
+static void stay_on_this_cpu(void)
+{
+	cpu_set_t one;
+
+	CPU_ZERO(&one);
+	CPU_SET(sched_getcpu(), &one);
+	assert_int_equal(sched_setaffinity(0, sizeof(one), &one), 0);
+}
+
+static void route_of_one_network_does_not_serve_anothers_packets(void **state)
+{
+	struct bt *bt = *state;
+	int far = nt_socket(bt, BT_LAN, SOCK_DGRAM, NT_FAR, 7000);
+	int vm0 = nt_socket(bt, 0, SOCK_DGRAM, "10.77.0.10", 5000);
+	int vm2 = nt_socket(bt, 2, SOCK_DGRAM, "10.77.0.10", 5001);
+	cpu_set_t any;
+
+	assert_int_equal(sched_getaffinity(0, sizeof(any), &any), 0);
+	stay_on_this_cpu(); /* what a route said is kept by each */
+	bt_ip("rule add iif ecs-2 to 203.0.113.0/24 blackhole");
+	talk(vm0, far, NT_FAR, 7000, NT_UPLINK);
+	talk(vm0, far, NT_FAR, 7000, NT_UPLINK);
+	nt_send(vm2, NT_FAR, 7000, "ask");
+	nt_quiet(far);
+	assert_int_equal(sched_setaffinity(0, sizeof(any), &any), 0);
+	bt_ip("rule del iif ecs-2 to 203.0.113.0/24 blackhole");
+	close(far);
+	close(vm0);
+	close(vm2);
+}
+
 static void hosts_socket_in_the_range_keeps_its_port(void **state)
 {
 	struct bt *bt = *state;
@@ -233,6 +297,25 @@ static void hosts_socket_in_the_range_keeps_its_port(void **state)
 	int host = nt_socket(bt, -1, SOCK_DGRAM, NT_UPLINK, NT_LOW + 9);
 	int vm = nt_socket(bt, 0, SOCK_DGRAM, "10.77.0.10", NT_LOW + 9);
 
+	assert_int_equal(talk(host, lan, NT_LAN, 7000, NT_UPLINK), NT_LOW + 9);
+	assert_int_not_equal(talk(vm, lan, NT_LAN, 7000, NT_UPLINK), NT_LOW + 9);
+	assert_int_equal(talk(host, lan, NT_LAN, 7000, NT_UPLINK), NT_LOW + 9);
+	close(lan);
+	close(host);
+	close(vm);
+}
+
+/* It is not found from the VM's side, where a socket is looked for when a flow begins. */
+static void hosts_socket_that_is_bound_to_the_uplink_keeps_its_port(void **state)
+{
+	struct bt *bt = *state;
+	int lan = nt_socket(bt, BT_LAN, SOCK_DGRAM, NT_LAN, 7000);
+	int host = nt_socket(bt, -1, SOCK_DGRAM, NT_UPLINK, NT_LOW + 9);
+	int vm = nt_socket(bt, 0, SOCK_DGRAM, "10.77.0.10", NT_LOW + 9);
+	char link[16];
+
+	snprintf(link, sizeof(link), "near%d", BT_LAN);
+	assert_int_equal(setsockopt(host, SOL_SOCKET, SO_BINDTODEVICE, link, sizeof(link)), 0);
 	assert_int_equal(talk(host, lan, NT_LAN, 7000, NT_UPLINK), NT_LOW + 9);
 	assert_int_not_equal(talk(vm, lan, NT_LAN, 7000, NT_UPLINK), NT_LOW + 9);
 	assert_int_equal(talk(host, lan, NT_LAN, 7000, NT_UPLINK), NT_LOW + 9);
@@ -321,7 +404,11 @@ int main(void)
 		NT_TEST(forward_from_the_lan_shows_who_it_is),
 		NT_TEST(forward_from_another_network_shows_the_gateway),
 		NT_TEST(forward_from_the_same_network_is_a_hairpin),
+		NT_TEST(vm_sends_from_its_forwarded_port_by_that_port),
+		NT_TEST(vm_whose_forward_changes_the_port_sends_by_another),
+		NT_TEST(route_of_one_network_does_not_serve_anothers_packets),
 		NT_TEST(hosts_socket_in_the_range_keeps_its_port),
+		NT_TEST(hosts_socket_that_is_bound_to_the_uplink_keeps_its_port),
 		NT_TEST(host_takes_a_port_over_from_a_flow),
 		NT_TEST(unsolicited_packet_to_the_range_reaches_the_host),
 		NT_TEST(vm_that_moved_keeps_its_flow),

@@ -30,6 +30,22 @@ static void last_port_towards_one_remote_is_counted_as_no_port(void **state)
 	assert_int_equal(nt_flows(bt), 6);
 }
 
+static void flows_find_a_port_beside_a_block_of_forwards(void **state)
+{
+	struct bt *bt = *state;
+	struct frame f;
+
+	for (uint16_t i = 0; i < 700; i++)
+		nt_rule(bt, IPPROTO_UDP, NT_LOW + i, 1, "10.77.0.11", 80);
+	from_vm(bt, &f, IPPROTO_UDP, NT_LAN, 8);
+	for (uint16_t i = 0; i < 100; i++) { /* where they begin to look depends on it */
+		udp_port(&f, 30000 + 10 * i, 7000);
+		expect_way_out(bt, &f);
+	}
+	assert_int_equal(bt_drops_total(bt), 0);
+	assert_int_equal(nt_flows(bt), 200);
+}
+
 /* A flow's two entries become older than any timeout. */
 static void age_all(struct bt *bt)
 {
@@ -252,6 +268,23 @@ static void without_an_address_nothing_leaves(void **state)
 	expect_drop(bt, from_vm(bt, &f, IPPROTO_UDP, NT_LAN, 8), ECS_DROP_NAT_NO_ADDRESS);
 }
 
+static void without_an_uplink_nothing_leaves_and_the_host_is_reached(void **state)
+{
+	struct bt *bt = *state;
+	struct ecs_network network;
+	struct frame f;
+
+	bt_network_get(bt, 1, &network);
+	network.nat_uplink = 0;
+	network.nat4_be = 0;
+	bt_network_set(bt, 1, &network);
+	expect_drop(bt, from_vm(bt, &f, IPPROTO_UDP, NT_LAN, 8), ECS_DROP_NAT_NO_ROUTE);
+	expect_drop(bt, from_vm(bt, &f, IPPROTO_UDP, NT_FAR, 8), ECS_DROP_NAT_NO_ROUTE);
+	assert_int_equal(nt_flows(bt), 0);
+	from_vm(bt, &f, IPPROTO_UDP, NT_UPLINK, 8); /* flooded, for the FDB is empty */
+	assert_int_equal(run_vm(bt, &f), TC_ACT_REDIRECT);
+}
+
 static void route_by_another_link_is_not_taken(void **state)
 {
 	struct bt *bt = *state;
@@ -338,6 +371,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		NT_TEST(last_port_towards_one_remote_is_counted_as_no_port),
+		NT_TEST(flows_find_a_port_beside_a_block_of_forwards),
 		NT_TEST(port_of_an_expired_flow_is_free),
 		NT_TEST(port_of_a_closed_flow_is_free_when_no_other_is),
 		NT_TEST(port_of_a_closed_flow_is_left_to_it_when_others_are_free),
@@ -349,6 +383,7 @@ int main(void)
 		NT_TEST(full_table_refuses_and_tells),
 		NT_TEST(table_that_fills_up_is_told_before_it_refuses),
 		NT_TEST(without_an_address_nothing_leaves),
+		NT_TEST(without_an_uplink_nothing_leaves_and_the_host_is_reached),
 		NT_TEST(route_by_another_link_is_not_taken),
 		NT_TEST(unreachable_destination_is_left_to_the_hosts_stack),
 		NT_TEST(protocol_without_ports_is_refused),
