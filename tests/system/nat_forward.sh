@@ -144,6 +144,23 @@ test_a_port_that_the_host_listens_on_is_refused_unless_forced()
 	assert_eq "$(ask lan tcp 10.0.0.1 8080)" vm "answer of the forced forward"
 }
 
+test_a_forward_that_leaves_a_network_no_port_is_refused()
+{
+	local said
+
+	nat_world nat-ports 20000-20099
+	must ctl network add red uplink up0 gateway 10.78.0.1/24 nat nat-ports 21000-21099
+	must ctl nat forward add udp 20000-20098 to 10.77.0.11:1 network vms
+	said=$(ctl nat forward add udp 20099 to 10.77.0.11:1 network vms force 2>&1)
+	assert_match "$said" "network vms none of its ports 20000-20099.*network set vms nat-ports"
+	said=$(ctl nat forward add tcp 20900-21200 to 10.77.0.11:1 network vms 2>&1)
+	assert_match "$said" "network set red nat-ports"
+	assert_eq "$(ctl --json nat list network vms | jq '.[0].forwards | length')" 1 "forwards"
+	must ctl nat forward add tcp 20099 to 10.77.0.11:1 network vms
+	must ctl network set vms nat-ports 20000-20199
+	must ctl nat forward add udp 20099 to 10.77.0.11:1 network vms
+}
+
 test_a_gateway_in_the_uplinks_own_network_is_refused()
 {
 	nat_world gateway6 fd77::1/64 nat66

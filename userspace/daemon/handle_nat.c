@@ -340,6 +340,50 @@ static int check_network(const struct ecs_observed *observed, const struct ecs_s
 	return r;
 }
 
+/* What comes to a forwarded port is not an answer: NAT cannot use it. */
+static bool has_port(const struct ecs_state *want, const struct ecs_network *net,
+		     struct ecs_state_rule_key key)
+{
+	for (uint32_t port = net->nat_port_low; port <= net->nat_port_high; port++) {
+		key.port_be = htons((uint16_t)port);
+		if (!ecs_state_rule_get(want, &key))
+			return true;
+	}
+	return false;
+}
+
+static void own_address(const struct ecs_network *net, uint8_t family, uint8_t addr[16])
+{
+	memset(addr, 0, 16);
+	if (family == AF_INET6)
+		memcpy(addr, net->nat6, sizeof(net->nat6));
+	else
+		memcpy(addr, &net->nat4_be, sizeof(net->nat4_be));
+}
+
+/* Also of other networks: those of one uplink have its address together. */
+static int check_left(const struct ecs_state *want, const struct ecs_network *net, uint8_t family,
+		      uint8_t proto, struct ecs_err *err)
+{
+	struct ecs_state_rule_key key = {.family = family, .proto = proto};
+
+	own_address(net, family, key.addr);
+	for (uint16_t id = 1; net->nat_uplink && id <= ECS_NETWORKS_MAX; id++) {
+		const struct ecs_network *other = &want->networks[id];
+
+		if (other->nat_uplink != net->nat_uplink || has_port(want, other, key))
+			continue;
+		return ecs_fail(
+			err, -EBUSY,
+			"the forward leaves network %s none of its ports %u-%u for the VMs' "
+			"own %s connections; forward fewer, or give it others: network set "
+			"%s nat-ports LOW-HIGH",
+			other->name, other->nat_port_low, other->nat_port_high, proto_text(proto),
+			other->name);
+	}
+	return 0;
+}
+
 static int check_forward(const struct ecs_state *want, const json_t *params, struct ecs_err *err)
 {
 	const char *network = json_string_value(json_object_get(params, "network"));
@@ -347,20 +391,20 @@ static int check_forward(const struct ecs_state *want, const json_t *params, str
 	const char *text = json_string_value(json_object_get(params, "port"));
 	const char *to = json_string_value(json_object_get(params, "to"));
 	const struct ecs_network *net = &want->networks[ecs_state_network_id(want, network)];
-	uint8_t addr[16] = {};
+	uint8_t number = strcmp(proto, "tcp") ? IPPROTO_UDP : IPPROTO_TCP;
 	struct ecs_endpoint target;
 	struct ecs_ports ports;
+	uint8_t addr[16];
 	uint16_t port;
+	int r;
 
-	if (json_is_true(json_object_get(params, "force")) || ecs_ports_parse(text, &ports) < 0 ||
-	    ecs_endpoint_parse(to, &target) < 0)
+	if (ecs_ports_parse(text, &ports) < 0 || ecs_endpoint_parse(to, &target) < 0)
 		return 0;
-	if (target.family == AF_INET6)
-		memcpy(addr, net->nat6, sizeof(addr));
-	else
-		memcpy(addr, &net->nat4_be, sizeof(net->nat4_be));
-	if (!ecs_listen_find(strcmp(proto, "tcp") ? IPPROTO_UDP : IPPROTO_TCP, target.family, addr,
-			     &ports, &port))
+	r = check_left(want, net, target.family, number, err);
+	if (r < 0 || json_is_true(json_object_get(params, "force")))
+		return r;
+	own_address(net, target.family, addr);
+	if (!ecs_listen_find(number, target.family, addr, &ports, &port))
 		return 0;
 	return ecs_fail(err, -EBUSY,
 			"the host itself listens on %s port %u, which the forward would take away; "
