@@ -161,6 +161,51 @@ test_a_forward_that_leaves_a_network_no_port_is_refused()
 	must ctl nat forward add udp 20099 to 10.77.0.11:1 network vms
 }
 
+test_a_flood_at_one_forward_leaves_another_usable()
+{
+	SWITCH_OPTIONS=(--nat-flows 1024)
+	nat_world
+	nat_vm a 11
+	nat_vm b 12
+	listen b tcp 80 'echo hello'
+	must ctl nat forward add tcp 8080 to 10.77.0.11:80 network vms
+	must ctl nat forward add tcp 8081 to 10.77.0.12:80 network vms
+	must ns a ip link set eth0 down # no answer, no reset
+	must ns lan "$TOOLS/many" half 10.0.0.1 8080 600
+	assert_ge "$(drops_of NAT_LIMIT up0)" 1 "drops for the limit"
+	assert_soon 3 same ask lan tcp 10.0.0.1 8081 = hello
+	assert_le "$(ctl --json status | jq .nat_flows)" 256 "flows"
+}
+
+test_a_vm_that_speaks_first_uses_its_forwarded_port()
+{
+	nat_world
+	nat_vm a 11
+	must ctl nat forward add udp 51820 to 10.77.0.11:51820 network vms
+	start far far socat -u udp-recv:51820,reuseaddr "open:$WORK/far,creat"
+	start vm a socat -u udp-recv:51820,reuseaddr "open:$WORK/vm,creat"
+	assert_soon 5 ns far sh -c "ss -Hlun 'sport = :51820' | grep -q ."
+	assert_soon 5 ns a sh -c "ss -Hlun 'sport = :51820' | grep -q ."
+	echo one | ns a socat -u - udp:$FAR:51820,sourceport=51820,reuseaddr
+	assert_soon 3 grep -q one "$WORK/far"
+	assert_eq "$(flows '.[].outside' proto udp)" 10.0.0.1:51820 "the VM from outside"
+	echo two | ns far socat -u - udp:10.0.0.1:51820,sourceport=51820,reuseaddr
+	assert_soon 3 grep -q two "$WORK/vm"
+}
+
+test_flows_pass_beside_a_block_of_forwards_in_nats_range()
+{
+	nat_world
+	nat_vm a 11
+	nat_vm b 12
+	must ctl nat forward add udp 10000-24000 to 10.77.0.11:10000 network vms
+	for port in {33000..64900..1600}; do
+		echo x | ns b socat -u - "udp:$FAR:9,sourceport=$port"
+	done
+	assert_eq "$(drops_of NAT_NO_PORT)" 0 "drops for want of a port"
+	assert_eq "$(flows length address 10.77.0.12 proto udp)" 20 "flows"
+}
+
 test_a_gateway_in_the_uplinks_own_network_is_refused()
 {
 	nat_world gateway6 fd77::1/64 nat66
