@@ -10,9 +10,9 @@
 
 #define NAT_PROBES 512	     /* ports that are tried before there is none */
 #define NAT_PROBES_CLOSED 16 /* from here on a closed flow's port is as good as a free one */
-#define NAT_STRIDE                                                                                 \
-	4099 /* a prime: whoever has a block of ports, as a forward, is soon left behind */
 #define NAT_EEXIST 17
+/* The golden section of a range of ports: probes lie evenly, and so beside blocks of forwards. */
+#define NAT_STRIDE(range) (((range)*40503u >> 16) | 1)
 
 /* What the first packet should look like behind us. */
 struct nat_want {
@@ -236,7 +236,7 @@ static __always_inline enum ecs_drop nat_choose(const struct nat_pkt *np, struct
 	if (want->port_low > want->port_high)
 		return ECS_DROP_NAT_NO_PORT;
 	probe->range = want->port_high - want->port_low + 1;
-	probe->stride = probe->range % NAT_STRIDE ? NAT_STRIDE : 1; /* all ports, each once */
+	probe->stride = probe->range > NAT_PROBES ? NAT_STRIDE(probe->range) : 1; /* or each once */
 	probe->base = (own + (np->key.src_be ^ np->key.scope) * 0x9e3779b1u) % probe->range;
 	probe->first = own;
 	if (own < want->port_low || own > want->port_high) {

@@ -310,7 +310,7 @@ test_tcx_program_that_somebody_detaches_comes_back()
 		[ -e "$pin" ] || skip "this kernel has no TCX"
 		must bpftool link detach pinned "$pin"
 	done
-	assert_soon 7 ping4 a 2 -c 1 -W 1
+	assert_soon 15 ping4 a 2 -c 1 -W 1
 }
 
 run_tests "$@"

@@ -35,7 +35,7 @@ tests_unit_test_sandbox_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS) $(JANSSON_CFLAGS)
 tests_unit_test_sandbox_LDADD = userspace/lib/libecs.a $(CMOCKA_LIBS) $(JANSSON_LIBS) $(LIBSECCOMP_LIBS)
 
 unit_tests += tests/unit/test_cast
-tests_unit_test_cast_SOURCES = tests/unit/test_cast.c tests/unit/ts_stream.h tests/unit/unit.h
+tests_unit_test_cast_SOURCES = tests/unit/test_cast.c tests/unit/ts_world.h tests/unit/ts_stream.h tests/unit/unit.h
 tests_unit_test_cast_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS) $(JANSSON_CFLAGS)
 tests_unit_test_cast_LDADD = userspace/lib/libecs.a $(CMOCKA_LIBS) $(JANSSON_LIBS)
 
@@ -48,6 +48,11 @@ unit_tests += tests/unit/test_decide
 tests_unit_test_decide_SOURCES = tests/unit/test_decide.c tests/unit/unit.h
 tests_unit_test_decide_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS) $(JANSSON_CFLAGS)
 tests_unit_test_decide_LDADD = userspace/lib/libecs.a $(CMOCKA_LIBS) $(JANSSON_LIBS)
+
+unit_tests += tests/unit/test_cast_pes
+tests_unit_test_cast_pes_SOURCES = tests/unit/test_cast_pes.c tests/unit/ts_stream.h tests/unit/ts_world.h tests/unit/unit.h
+tests_unit_test_cast_pes_CFLAGS = $(AM_CFLAGS) -Wno-unused-function $(CMOCKA_CFLAGS) $(JANSSON_CFLAGS)
+tests_unit_test_cast_pes_LDADD = $(CMOCKA_LIBS) $(JANSSON_LIBS)
 
 unit_tests += tests/unit/test_cast_cut
 tests_unit_test_cast_cut_SOURCES = tests/unit/test_cast_cut.c tests/unit/ts_stream.h tests/unit/unit.h

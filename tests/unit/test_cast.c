@@ -10,85 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "kernel/thin.h"
-#include "ts_stream.h"
-
-#define PMT_PID 0x1000
-#define VIDEO_PID 0x100
-
-static struct ecs_ts_work work;
-static struct ecs_cast_state state;
-static struct ecs_cast_pids pids;
-static struct ecs_cast_group_state group;
-
-static uint8_t *packet(int i, uint16_t pid, int start, uint8_t cc)
-{
-	uint8_t *p = &work.data[i * ECS_TS_LEN];
-
-	memset(p, 0xff, ECS_TS_LEN);
-	p[0] = ECS_TS_SYNC;
-	p[1] = (start ? 0x40 : 0) | pid >> 8;
-	p[2] = pid;
-	p[3] = 0x10 | cc;
-	return p;
-}
-
-static void section(uint8_t *p, const uint8_t *bytes, size_t n)
-{
-	uint32_t crc = ts_crc(bytes, n);
-
-	p[4] = 0;
-	memcpy(p + 5, bytes, n);
-	for (int i = 0; i < 4; i++)
-		p[5 + n + i] = crc >> (24 - 8 * i);
-}
-
-static void tables(uint8_t stream_type)
-{
-	const uint8_t pat[] = {0, 0xb0, 13, 0, 1, 0xc1, 0, 0, 0, 1, 0xe0 | PMT_PID >> 8, 0};
-	const uint8_t pmt[] = {2, 0xb0, 18, 0,		 1,    0xc1, 0,	   0, 0xe1,
-			       0, 0xf0, 0,  stream_type, 0xe1, 0,    0xf0, 0};
-
-	section(packet(0, ECS_PID_PAT, 1, 0), pat, sizeof(pat));
-	section(packet(1, PMT_PID, 1, 0), pmt, sizeof(pmt));
-}
-
-static int look(uint32_t packets)
-{
-	struct ecs_ts ts = {&work, &state, &pids};
-
-	return ecs_ts_datagram(&ts, packets);
-}
-
-static void begin(uint8_t stream_type)
-{
-	memset(&work, 0, sizeof(work));
-	memset(&state, 0, sizeof(state));
-	memset(&pids, 0, sizeof(pids));
-	memset(&group, 0, sizeof(group));
-	tables(stream_type);
-	assert_int_equal(look(2), 0);
-}
-
-/* A frame's first packet: PES header, then @es. */
-static uint8_t *frame(int i, uint8_t cc, const uint8_t *es, size_t n)
-{
-	static const uint8_t pes[] = {0, 0, 1, 0xe0, 0, 0, 0x80, 0x80, 5, 0x21, 0, 1, 0, 1};
-	uint8_t *p = packet(i, VIDEO_PID, 1, cc);
-
-	memcpy(p + 4, pes, sizeof(pes));
-	memcpy(p + 4 + sizeof(pes), es, n);
-	return p;
-}
-
-static int type_of(const uint8_t *es, size_t n)
-{
-	frame(0, (state.video[0].last_cc + 1) & 15, es, n);
-	assert_int_equal(look(1), 0);
-	return work.packet[0].frame;
-}
-
-#define TYPE_OF(...) type_of((uint8_t[]){__VA_ARGS__}, sizeof((uint8_t[]){__VA_ARGS__}))
+#include "ts_world.h"
 
 static void tables_tell_pid_and_codec(void **unused)
 {
@@ -140,13 +62,6 @@ static void mpeg2_is_classified_by_its_picture_header(void **unused)
 	assert_int_equal(TYPE_OF(0, 0, 1, 0xb3, 1, 2, 0, 0, 1, 0, 0, 0x08), ECS_FRAME_KEY);
 	assert_int_equal(TYPE_OF(0, 0, 1, 0, 0, 0x10), ECS_FRAME_REF);
 	assert_int_equal(TYPE_OF(0, 0, 1, 0, 0, 0x18), ECS_FRAME_NONREF);
-}
-
-static void thin_as(const struct ecs_policy *policy, uint32_t packets)
-{
-	struct ecs_thin thin = {&work, &group, *policy};
-
-	ecs_thin_datagram(&thin, packets);
 }
 
 static const uint8_t nonref[] = {0, 0, 1, 0x01}, ref[] = {0, 0, 1, 0x41}, idr[] = {0, 0, 1, 0x65};
@@ -266,90 +181,6 @@ static void stream_without_keyframes_passes_key_and_is_counted(void **unused)
 	assert_int_equal(work.keep[0], ECS_TS_WHOLE);
 	assert_int_equal(group.dropped[ECS_FRAME_REF], 3);
 	assert_int_equal(group.sent[ECS_FRAME_UNKNOWN], 1);
-}
-
-/* One PES packet of pictures whose types are given by their start codes. Return: whether its video
- * is taken for one of several pictures a PES packet. */
-static int several(uint8_t stream_type, const char *bytes, size_t n)
-{
-	begin(stream_type);
-	frame(0, 1, (const uint8_t *)bytes, n);
-	assert_int_equal(look(1), 0);
-	return state.video[0].several;
-}
-
-#define SEVERAL(type, bytes) several(type, bytes, sizeof(bytes) - 1)
-
-static void pictures_behind_the_first_that_are_needed_more_are_seen(void **unused)
-{
-	assert_true(SEVERAL(0x1b, "\0\0\1\x01\300abc \0\0\1\x09\xf0\0\0\1\x41"));
-	assert_true(SEVERAL(0x1b, "\0\0\1\x41\300abc \0\0\1\x41 abc \0\0\1\x65"));
-	assert_true(SEVERAL(0x24, "\0\0\1\x02\1\300abc \0\0\1\x26\1"));
-	assert_true(SEVERAL(0x02, "\0\0\1\0\0\x18\300abc \0\0\1\0\0\x10"));
-	/* Slices, fields, and pictures that the first one's fate does no harm. */
-	assert_false(SEVERAL(0x1b, "\0\0\1\x65\300abc \0\0\1\x65 abc \0\0\1\x41"));
-	assert_false(SEVERAL(0x1b, "\0\0\1\x01\300abc \0\0\1\x01"));
-	assert_false(SEVERAL(0x1b, "\0\0\1\x01\300abc \0\0\1\x67\0\0\1\x68"));
-	assert_false(SEVERAL(0x02, "\0\0\1\0\0\x08\300abc \0\0\1\0\0\x10"));
-	assert_false(SEVERAL(0x02, "\0\0\1\0\0\x18\300abc \0\0\1\0\0\x18"));
-	assert_int_equal(state.video[0].frame, ECS_FRAME_NONREF);
-}
-
-/* 2.4.3.7 lets a PES packet begin anywhere; such ones are no frames to decide on. */
-static void pes_packets_that_begin_inside_a_picture_are_seen(void **unused)
-{
-	assert_true(SEVERAL(0x1b, "what goes on here"));
-	assert_true(SEVERAL(0x1b, "\0\0\1\x41\x12 abc"));
-	assert_true(SEVERAL(0x24, "\0\0\0\1\x02\1\x12 abc"));
-	assert_true(SEVERAL(0x02, "\0\0\1\x11 abc"));
-	assert_false(SEVERAL(0x1b, "\0\0\0\1\x41\x9a abc"));
-	assert_false(SEVERAL(0x24, "\0\0\1\x02\1\x92 abc"));
-	assert_false(SEVERAL(0x02, "\0\0\1\0\0\x18 abc"));
-}
-
-/* One may be damaged; of frames with two slices every other one is the beginning of none. */
-static void pes_packets_inside_pictures_must_be_many(void **unused)
-{
-	const uint8_t whole[9] = {0, 0, 1, 0x41, 0x9a}, part[9] = {0, 0, 1, 0x41, 0x12};
-	int i;
-
-	begin(0x1b);
-	for (i = 0; i < 30; i++) {
-		frame(0, i & 15, i % 10 ? whole : part, sizeof(part));
-		assert_int_equal(look(1), 0);
-		assert_true(state.video[0].several < ECS_SEVERAL_SURE);
-	}
-	for (; i < 50; i++) {
-		frame(0, i & 15, i % 2 ? whole : part, sizeof(part));
-		assert_int_equal(look(1), 0);
-	}
-	assert_int_equal(state.video[0].several, ECS_SEVERAL_SURE);
-	assert_true(state.passed[ECS_CAST_PASS_SEVERAL] > 0);
-}
-
-/* Across packets, and of later frames at least some are looked through. */
-static void video_of_several_pictures_a_pes_packet_passes_and_is_counted(void **unused)
-{
-	const struct ecs_policy policy = {.kind = ECS_POLICY_REF};
-	int cc = 0, kept = 0;
-
-	begin(0x1b);
-	for (int i = 0; i < 200; i++) {
-		frame(0, cc++ & 15, nonref, sizeof(nonref));
-		memcpy(packet(1, VIDEO_PID, 0, cc++ & 15) + 100, ref, sizeof(ref));
-		assert_int_equal(look(2), 0);
-		thin_as(&policy, 2);
-		kept += work.keep[0] == ECS_TS_WHOLE;
-		if (i == 0)
-			assert_true(state.video[0].several);
-		if (i == 100) { /* as if the first ones had held one picture each */
-			state.video[0].several = 0;
-			assert_true(state.video[0].begun > 2 * ECS_LOOK_ALL);
-		}
-	}
-	assert_in_range(kept, 199 - 2 * ECS_LOOK_ALL, 198);
-	assert_int_equal(state.passed[ECS_CAST_PASS_SEVERAL], kept);
-	assert_int_equal(group.sent[ECS_FRAME_UNKNOWN], kept);
 }
 
 /* A lost packet may have been the beginning of the next frame. */
@@ -495,10 +326,6 @@ int main(void)
 		cmocka_unit_test(copy_of_a_frames_first_packet_begins_no_frame),
 		cmocka_unit_test(scrambled_video_is_kept_behind_a_dropped_frame),
 		cmocka_unit_test(stream_without_keyframes_passes_key_and_is_counted),
-		cmocka_unit_test(pictures_behind_the_first_that_are_needed_more_are_seen),
-		cmocka_unit_test(pes_packets_that_begin_inside_a_picture_are_seen),
-		cmocka_unit_test(pes_packets_inside_pictures_must_be_many),
-		cmocka_unit_test(video_of_several_pictures_a_pes_packet_passes_and_is_counted),
 		cmocka_unit_test(frame_behind_a_loss_is_none_of_the_same_pes_packet),
 		cmocka_unit_test(frame_behind_a_loss_says_no_type_of_the_one_before),
 		cmocka_unit_test(nothing_follows_a_dropped_reference_before_a_keyframe),

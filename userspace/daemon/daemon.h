@@ -144,9 +144,9 @@ int ecs_config_read(const struct ecs_daemon *d, struct ecs_config **out, struct 
 /** ecs_config_load_file - parse and build; @out is new. Return: 0; -ENOENT; -EINVAL. */
 int ecs_config_load_file(const char *path, struct ecs_config **out, struct ecs_err *err);
 /** ecs_config_save - write as a command file, atomically. What is there keeps its mode, and must be
- * a regular file, or a symbolic link to one. Return: 0 or -errno. */
-int ecs_config_save(const struct ecs_config *config, const char *path, const char *header,
-		    struct ecs_err *err);
+ * a regular file, or a symbolic link to one; what is new gets @mode. Return: 0 or -errno. */
+int ecs_config_save(const struct ecs_config *config, const char *path, mode_t mode,
+		    const char *header, struct ecs_err *err);
 /** ecs_guests_keep - remember who is behind which link for the next daemon, if that changed. */
 void ecs_guests_keep(struct ecs_daemon *d);
 /** ecs_config_stamp - what tells one version of the operator's file from another. */

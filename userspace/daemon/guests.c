@@ -170,6 +170,6 @@ int ecs_guests_save(const struct ecs_guests *guests, const char *path, struct ec
 	list = dump(guests);
 	text = list ? json_dumps(list, JSON_COMPACT) : NULL;
 	json_decref(list);
-	return text ? ecs_file_replace(path, text, 0644, err)
+	return text ? ecs_file_replace(path, text, 0600, err)
 		    : ecs_fail(err, -ENOMEM, "out of memory");
 }

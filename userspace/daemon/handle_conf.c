@@ -71,7 +71,7 @@ int ecs_handle_save(struct ecs_daemon *d, json_t *params, json_t **result, struc
 				    "write ", path);
 		return *result ? 0 : ecs_fail(err, -ENOMEM, "out of memory");
 	}
-	r = ecs_config_save(d->config, path, "written by ecswitchctl save", err);
+	r = ecs_config_save(d->config, path, 0644, "written by ecswitchctl save", err);
 	if (r == 0 && !strcmp(path, d->config_path)) {
 		ecs_config_stamp(d, d->stamp);
 		ecs_running_save(d); /* the file has changed, but to what is running */

@@ -17,7 +17,7 @@
 #include "userspace/lib/log.h"
 
 #define RETRY_MAX_S 30
-#define HOOKS_USEC (5 * 1000000ull) /* how long a lost TCX program may stay unnoticed */
+#define HOOKS_USEC (10 * 1000000ull) /* how long a lost TCX program may stay unnoticed */
 
 static bool link_exists(uint32_t ifindex, const void *ctx)
 {

@@ -83,8 +83,8 @@ static char *config_text(const struct ecs_config *config, const char *header)
 	return NULL;
 }
 
-int ecs_config_save(const struct ecs_config *config, const char *path, const char *header,
-		    struct ecs_err *err)
+int ecs_config_save(const struct ecs_config *config, const char *path, mode_t mode,
+		    const char *header, struct ecs_err *err)
 {
 	ECS_FREE char *target = realpath(path, NULL); /* where a symbolic link leads */
 	struct stat st;
@@ -96,7 +96,7 @@ int ecs_config_save(const struct ecs_config *config, const char *path, const cha
 	text = config_text(config, header);
 	if (!text)
 		return ecs_fail(err, -ENOMEM, "out of memory");
-	return ecs_file_replace(target ? target : path, text, exists ? st.st_mode & 0777 : 0644,
+	return ecs_file_replace(target ? target : path, text, exists ? st.st_mode & 0777 : mode,
 				err);
 }
 
@@ -117,7 +117,7 @@ void ecs_running_save(struct ecs_daemon *d)
 {
 	struct ecs_err err = {};
 
-	if (ecs_config_save(d->config, d->running_path, d->stamp, &err) < 0)
+	if (ecs_config_save(d->config, d->running_path, 0600, d->stamp, &err) < 0)
 		ecs_warning("changes will not outlive this daemon: %s", err.text);
 }
 

@@ -24,6 +24,7 @@
 #define CLIENTS_MAX 1024
 #define READ_CHUNK 65536
 #define DISCARD_MAX (64u << 20)		/* bytes after the last answer */
+#define READERS_HELD_MAX (64u << 20)	/* bytes for all readers who do not fetch their answers */
 #define EVENTS_PENDING_MAX (256 * 1024) /* bytes that a slow monitor may lag behind */
 
 struct ecs_server {
@@ -145,10 +146,28 @@ static void client_queue(struct ecs_client_conn *client, json_t *message)
 	json_decref(message);
 }
 
+/* Readers could otherwise have the daemon hold any number of answers. Root may. */
+static bool is_held_up(const struct ecs_client_conn *client)
+{
+	size_t held = 0;
+
+	if (client->writer)
+		return false;
+	for (const struct ecs_client_conn *c = client->server->clients; c; c = c->next)
+		held += c->writer ? 0 : c->in.room + c->out.room;
+	return held > READERS_HELD_MAX;
+}
+
 static void client_line(struct ecs_client_conn *client, const char *line, size_t len)
 {
 	struct ecs_dispatch result = {.writer = client->writer};
 
+	if (is_held_up(client)) {
+		client_queue(client, ecs_rpc_error(NULL, ECS_RPC_REFUSED,
+						   "too many answers wait to be fetched"));
+		client->closing = true;
+		return;
+	}
 	ecs_dispatch(client->server->d, line, len, &result);
 	if (result.answer)
 		client_queue(client, result.answer);
