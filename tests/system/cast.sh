@@ -116,6 +116,11 @@ test_copy_can_be_addressed_to_a_machine()
 	play_fast in.ts
 	assert_soon 5 recorded r2
 	assert_oracle r2 r1 noref
+	assert_eq "$(receiver vr2 '[.to, .mac]')" "[\"10.0.0.22:6000\",\"$(mac_of r2 eth0)\"]" "what was asked for"
+	assert_eq "$(receiver vr1 '[.to, .mac]')" "[null,null]" "what was not"
+	cast_again src 10.0.0.10 codec h264 original keep
+	assert_eq "$(ctl --json cast show tv | jq -c '[.src, .codec_set, .original, .network]')" \
+		'["10.0.0.10","h264","keep",null]' "how the stream is told"
 }
 
 test_original_goes_its_way_only_if_it_is_kept()

@@ -70,23 +70,23 @@ static void flows_of_nat_have_all_their_columns_and_no_others(void **state)
 
 static void receivers_of_a_cast_are_a_table_below_it(void **state)
 {
-	assert_renders(
-		"cast.show",
-		"{'name':'tv','codec':'h264','frames_in':{'key':2,'ref':0,'nonref':22},"
-		"'receivers':[{'port':'p1','policy':'ref','state':'up','packets':39,"
-		"'sent':{'key':2,'nonref':0},'dropped':{'key':0,'ref':0}}],"
-		"'passed':[{'reason':'gso','packets':7}]}",
-		"name:      tv\n"
-		"codec:     h264\n"
-		"frames_in: 2 key, 22 nonref\n"
-		"\n"
-		"RECEIVERS\n"
-		"PORT NETWORK POLICY STEP STATE PACKETS BYTES REFUSED SENT  DROPPED UNCLASSIFIED\n"
-		"p1   -       ref    -    up         39 -     -       2 key 0       -\n"
-		"\n"
-		"PASSED\n"
-		"REASON PACKETS\n"
-		"gso          7\n");
+	assert_renders("cast.show",
+		       "{'name':'tv','codec':'h264','frames_in':{'key':2,'ref':0,'nonref':22},"
+		       "'receivers':[{'port':'p1','policy':'ref','state':'up','packets':39,"
+		       "'sent':{'key':2,'nonref':0},'dropped':{'key':0,'ref':0}}],"
+		       "'passed':[{'reason':'gso','packets':7}]}",
+		       "name:      tv\n"
+		       "codec:     h264\n"
+		       "frames_in: 2 key, 22 nonref\n"
+		       "\n"
+		       "RECEIVERS\n"
+		       "PORT NETWORK TO POLICY STEP STATE PACKETS BYTES REFUSED SENT  DROPPED "
+		       "UNCLASSIFIED\n"
+		       "p1   -       -  ref    -    up         39 -     -       2 key 0       -\n"
+		       "\n"
+		       "PASSED\n"
+		       "REASON PACKETS\n"
+		       "gso          7\n");
 }
 
 static void long_values_are_whole(void **state)

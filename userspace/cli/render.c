@@ -46,7 +46,7 @@ static const struct layout layouts[] = {
 	 COLUMNS("name", "from", "dst", "port", "state", "container", "codec", "video_pid",
 		 "frames_in", "receivers")},
 	{"cast.receivers", "nobody",
-	 COLUMNS("port", "network", "policy", "step", "state", "packets", "bytes", "refused",
+	 COLUMNS("port", "network", "to", "policy", "step", "state", "packets", "bytes", "refused",
 		 "sent", "dropped", "unclassified")},
 	{"cast.passed", "nothing", COLUMNS("reason", "packets")},
 	{"nat.flows", "no flows",

@@ -84,6 +84,17 @@ static const char *step_text(const struct ecs_state_receiver *to, char text[ECS_
 	return ecs_policy_format(&policy, text);
 }
 
+/* Into @row what was asked for, by the names of the commands; null where nothing was. */
+static void add_asked(json_t *row, json_t *asked, const char *const *names, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		json_t *value = json_object_get(asked, names[i]);
+
+		json_object_set(row, names[i], value ? value : json_null());
+	}
+	json_decref(asked);
+}
+
 /* One receiver; of a network one port of it, or NULL if it has none. */
 static json_t *receiver_row(struct ecs_daemon *d, const struct ecs_state_cast *cast,
 			    const struct ecs_config_receiver *from, const char *name)
@@ -92,7 +103,9 @@ static json_t *receiver_row(struct ecs_daemon *d, const struct ecs_state_cast *c
 		cast && name ? ecs_state_cast_receiver(cast, name) : NULL;
 	struct ecs_cast_group_state group = {};
 	struct ecs_receiver_count count = {};
+	static const char *const asked[] = {"to", "mac"};
 	char policy[ECS_POLICY_TEXT_MAX], step[ECS_POLICY_TEXT_MAX];
+	json_t *row;
 
 	if (to && cast->live) { /* else the place is of whoever had it before */
 		ecs_datapath_cast_count(d->dp, cast->id, to->record.number, &count);
@@ -103,7 +116,7 @@ static json_t *receiver_row(struct ecs_daemon *d, const struct ecs_state_cast *c
 		memset(count.base_sent, 0, sizeof(count.base_sent));
 		memset(count.base_dropped, 0, sizeof(count.base_dropped));
 	}
-	return json_pack(
+	row = json_pack(
 		"{s:s?, s:s?, s:s, s:s?, s:s, s:I, s:I, s:I, s:o, s:o, s:I}", "port",
 		from->host ? "host" : name, "network", from->network[0] ? from->network : NULL,
 		"policy", ecs_policy_format(&from->policy, policy), "step", step_text(to, step),
@@ -112,6 +125,8 @@ static json_t *receiver_row(struct ecs_daemon *d, const struct ecs_state_cast *c
 		(json_int_t)count.refused, "sent", class_counts(group.sent, count.base_sent),
 		"dropped", class_counts(group.dropped, count.base_dropped), "unclassified",
 		(json_int_t)(group.sent[ECS_FRAME_UNKNOWN] - count.base_sent[ECS_FRAME_UNKNOWN]));
+	add_asked(row, ecs_config_receiver_params(from), asked, ECS_ARRAY_SIZE(asked));
+	return row;
 }
 
 static void member_rows(struct ecs_daemon *d, const struct ecs_config_cast *cast,
@@ -150,6 +165,17 @@ static json_t *receiver_rows(struct ecs_daemon *d, const struct ecs_config_cast 
 	return list;
 }
 
+static void add_source(json_t *row, const struct ecs_config_cast *from)
+{
+	static const char *const names[] = {"network", "src"};
+	json_t *asked = ecs_config_cast_params(from);
+	json_t *codec = json_object_get(asked, "codec");
+
+	json_object_set(row, "codec_set", codec ? codec : json_null());
+	json_object_set_new(row, "original", json_string(from->keep ? "keep" : "consume"));
+	add_asked(row, asked, names, ECS_ARRAY_SIZE(names));
+}
+
 static json_t *cast_row(struct ecs_daemon *d, const struct ecs_config_cast *from, bool full)
 {
 	const struct ecs_state_cast *cast = ecs_state_cast_by_name(&d->have, from->name);
@@ -174,6 +200,7 @@ static json_t *cast_row(struct ecs_daemon *d, const struct ecs_config_cast *from
 		json_decref(list);
 		return row;
 	}
+	add_source(row, from);
 	json_object_set_new(row, "receivers", list);
 	json_object_set_new(row, "packets", json_integer(state.packets));
 	json_object_set_new(row, "bytes", json_integer(state.bytes));

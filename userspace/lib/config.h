@@ -164,6 +164,10 @@ bool ecs_config_gateway(const struct ecs_config_network *network);
 /** ecs_config_is_uplink - whether some network has the link @ifname as its uplink. */
 bool ecs_config_is_uplink(const struct ecs_config *config, const char *ifname);
 
+/** Parameters of the cast.add or cast.to that makes it. Return: new object, NULL without memory. */
+json_t *ecs_config_cast_params(const struct ecs_config_cast *cast);
+json_t *ecs_config_receiver_params(const struct ecs_config_receiver *receiver);
+
 /** ecs_match_kind_text - "any", "tap" or "veth". */
 const char *ecs_match_kind_text(enum ecs_match_kind kind);
 

@@ -139,27 +139,31 @@ int ecs_config_cast_del(struct ecs_config *config, const json_t *params, bool *c
 	return 0;
 }
 
-int ecs_config_cast_dump(json_t *commands, const struct ecs_config *config)
+json_t *ecs_config_cast_params(const struct ecs_config_cast *cast)
 {
 	char dst[ECS_ADDR_TEXT_MAX], src[ECS_ADDR_TEXT_MAX];
+
+	inet_ntop(cast->family, cast->dst, dst, sizeof(dst));
+	inet_ntop(cast->family, cast->src, src, sizeof(src));
+	return json_pack("{s:s, s:s*, s:s*, s:s, s:i, s:s*, s:s*, s:s*}", "name", cast->name,
+			 "from", cast->from[0] ? cast->from : NULL, "network",
+			 cast->network[0] ? cast->network : NULL, "dst", dst, "port", cast->port,
+			 "src", cast->has_src ? src : NULL, "codec",
+			 cast->rtp ? codecs[cast->rtp] : NULL, "original",
+			 cast->keep ? "keep" : NULL);
+}
+
+int ecs_config_cast_dump(json_t *commands, const struct ecs_config *config)
+{
 	int rc = 0;
 
-	for (size_t i = 0; i < config->casts_len; i++) {
-		const struct ecs_config_cast *cast = &config->casts[i];
-		json_t *params;
-
-		inet_ntop(cast->family, cast->dst, dst, sizeof(dst));
-		inet_ntop(cast->family, cast->src, src, sizeof(src));
-		params = json_pack("{s:s, s:s*, s:s*, s:s, s:i, s:s*, s:s*, s:s*}", "name",
-				   cast->name, "from", cast->from[0] ? cast->from : NULL, "network",
-				   cast->network[0] ? cast->network : NULL, "dst", dst, "port",
-				   cast->port, "src", cast->has_src ? src : NULL, "codec",
-				   cast->rtp ? codecs[cast->rtp] : NULL, "original",
-				   cast->keep ? "keep" : NULL);
-		rc |= json_array_append_new(
-			commands, json_pack("{s:s, s:o}", "method", "cast.add", "params", params));
-	}
+	for (size_t i = 0; i < config->casts_len; i++)
+		rc |= json_array_append_new(commands,
+					    json_pack("{s:s, s:o}", "method", "cast.add", "params",
+						      ecs_config_cast_params(&config->casts[i])));
 	for (size_t i = 0; i < config->receivers_len; i++)
-		rc |= ecs_config_receiver_dump(commands, &config->receivers[i]);
+		rc |= json_array_append_new(
+			commands, json_pack("{s:s, s:o}", "method", "cast.to", "params",
+					    ecs_config_receiver_params(&config->receivers[i])));
 	return rc;
 }

@@ -122,9 +122,6 @@ int ecs_config_cast_unknown(const char *name, struct ecs_err *err);
 const struct ecs_config_receiver *ecs_config_receiver_of(const struct ecs_config *config,
 							 const char *network);
 
-/** ecs_config_receiver_dump - add the command that makes a receiver. Return: 0; not 0. */
-int ecs_config_receiver_dump(json_t *commands, const struct ecs_config_receiver *receiver);
-
 /** ecs_config_cast_of - the first cast that takes its stream from a network. Return: borrowed or
  * NULL. */
 const struct ecs_config_cast *ecs_config_cast_of(const struct ecs_config *config,

@@ -292,18 +292,15 @@ int ecs_config_cast_off(struct ecs_config *config, const json_t *params, bool *c
 	return 0;
 }
 
-int ecs_config_receiver_dump(json_t *commands, const struct ecs_config_receiver *receiver)
+json_t *ecs_config_receiver_params(const struct ecs_config_receiver *receiver)
 {
 	char policy[ECS_POLICY_TEXT_MAX], to[ECS_TARGET_TEXT_MAX], mac[ECS_MAC_TEXT_MAX];
-	json_t *params =
-		json_pack("{s:s, s:s*, s:s*, s:o*, s:s, s:s*, s:s*}", "name", receiver->cast,
-			  "port", receiver->ifname[0] ? receiver->ifname : NULL, "network",
-			  receiver->network[0] ? receiver->network : NULL, "host",
-			  receiver->host ? json_true() : NULL, "policy",
-			  ecs_policy_format(&receiver->policy, policy), "to",
-			  receiver->has_to ? ecs_endpoint_format(&receiver->to, to) : NULL, "mac",
-			  receiver->has_mac ? ecs_mac_format(receiver->mac, mac) : NULL);
 
-	return json_array_append_new(
-		commands, json_pack("{s:s, s:o}", "method", "cast.to", "params", params));
+	return json_pack("{s:s, s:s*, s:s*, s:o*, s:s, s:s*, s:s*}", "name", receiver->cast, "port",
+			 receiver->ifname[0] ? receiver->ifname : NULL, "network",
+			 receiver->network[0] ? receiver->network : NULL, "host",
+			 receiver->host ? json_true() : NULL, "policy",
+			 ecs_policy_format(&receiver->policy, policy), "to",
+			 receiver->has_to ? ecs_endpoint_format(&receiver->to, to) : NULL, "mac",
+			 receiver->has_mac ? ecs_mac_format(receiver->mac, mac) : NULL);
 }
