@@ -269,6 +269,9 @@ static int client_add(struct ecs_server *server, int fd)
 		free(client);
 		return -ENOMEM;
 	}
+	/* Links, and those who change things, come before those who look. */
+	if (!writer)
+		sd_event_source_set_priority(client->source, SD_EVENT_PRIORITY_IDLE);
 	client->fd = fd;
 	client->server = server;
 	client->writer = writer;
