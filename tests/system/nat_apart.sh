@@ -45,7 +45,7 @@ unanswered() # PING...
 
 test_a_route_of_one_network_does_not_serve_anothers_packets()
 {
-	local loss
+	local loss ping
 
 	nat_world
 	nat_vm a 11
@@ -54,9 +54,10 @@ test_a_route_of_one_network_does_not_serve_anothers_packets()
 	must ping_from c $FAR
 	must ip rule add iif ecs-red to $FAR blackhole
 	# What a route said is kept for a second, by each CPU.
-	taskset -c 0 nsenter --net=/run/netns/a ping -4 -n -q -i 0.02 -c 100 $FAR > "$WORK/a.ping" &
-	assert_soon 5 unanswered ping_from c $FAR -c 1 -W 0.1
-	loss=$(taskset -c 0 nsenter --net=/run/netns/c ping -4 -n -q -i 0.02 -c 20 -W 0.2 $FAR)
+	ping=(ping -4 -n -q -i 0.02 -W 0.2 $FAR)
+	taskset -c 0 nsenter --net=/run/netns/a "${ping[@]}" -c 100 > "$WORK/a.ping" &
+	assert_soon 5 unanswered taskset -c 0 nsenter --net=/run/netns/c "${ping[@]}" -c 1
+	loss=$(taskset -c 0 nsenter --net=/run/netns/c "${ping[@]}" -c 20)
 	assert_match "$loss" " 0 received" "answers by another network's route"
 	wait $!
 	assert_match "$(cat "$WORK/a.ping")" " 100 received" "answers where the route holds"
