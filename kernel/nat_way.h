@@ -11,8 +11,7 @@
 #define NAT_AF_INET 2
 #define NAT_AF_INET6 10
 #define NAT_HOP_IPV6 0x8000 /* in a hop's scope: its address is a number */
-#define NAT_HOP_OUT                                                                                \
-	0x4000 /* towards the outside, of the network: each may have routes of its own */
+#define NAT_HOP_OUT 0x4000  /* towards the outside, of a network, which may have its own routes */
 #define NAT_HOPS 1024
 
 /* What the host's routes and neighbours, or the FDB, said about a destination, good for one tick.

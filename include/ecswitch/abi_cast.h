@@ -236,7 +236,7 @@ struct ecs_cast_video {
 	__u8 leading;	/* of the frame whose type was found: it refers to before its keyframe */
 	__u8 anchor;	/* the last frame that others refer to: 1 = a keyframe */
 	__u8 begun;	/* frames, from 255 on to 32: which of them are looked through */
-	__u8 several;	/* how sure it is, up to 8, that a PES packet is no frame */
+	__u8 several;	/* how sure it is, from 8 on quite, that a PES packet is no frame */
 	__u8 pad;
 };
 _Static_assert(sizeof(struct ecs_cast_video) == 24 + 0, "map ABI");

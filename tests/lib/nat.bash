@@ -41,19 +41,21 @@ nat_vm()
 }
 
 # A second NAT network, "red", with the same addresses, and its VM.
-red_vm() # NAME N
+red_vm() # NAME N [UPLINK [NET]]
 {
-	must ctl network add red uplink up0 gateway 10.77.0.1/24 nat
+	local net=${4:-10.77.0}
+
+	must ctl network add red uplink "${3:-up0}" gateway $net.1/24 nat
 	ns_new "$1"
 	must ip link add "r$1" type veth peer name eth0 netns "$1"
 	must ip link set "r$1" up
 	must ns "$1" ip link set eth0 up
-	must ns "$1" ip addr add "10.77.0.$2/24" dev eth0
-	must ns "$1" ip route add default via 10.77.0.1
+	must ns "$1" ip addr add "$net.$2/24" dev eth0
+	must ns "$1" ip route add default via $net.1
 	must ctl port add "r$1" network red
 	wait_port "r$1"
-	# The host itself has one route to 10.77.0.0/24; frames to the gateway need only its MAC.
-	must ns "$1" ip neigh replace 10.77.0.1 lladdr "$(mac_of @ ecs-red)" dev eth0
+	# The host itself has one route to a network; frames to the gateway need only its MAC.
+	must ns "$1" ip neigh replace $net.1 lladdr "$(mac_of @ ecs-red)" dev eth0
 }
 
 ping_from() # NS ADDR [PING OPTIONS...]

@@ -4,15 +4,19 @@
 # the VM behind a port by it. The real libvirt is in tests/vm/libvirt.sh.
 . "$(dirname "$0")/../lib/system.bash"
 
-test_ifup_returns_when_the_tap_is_a_port_and_ifdown_takes_it_back()
+tap_of_qemu() # and what QEMU calls for it
 {
-	local qemu=$TOP/packaging/qemu
-
+	qemu=$TOP/packaging/qemu
 	PATH=$(dirname "$ECSWITCHCTL"):$PATH
 	echo "network add net" > /etc/ecswitch/ecswitch.conf
 	switch_start
 	ns_new a
 	tap_new a vm7
+}
+
+test_ifup_returns_when_the_tap_is_a_port_and_ifdown_takes_it_back()
+{
+	tap_of_qemu
 	assert_fails timeout 8 "$qemu/ecswitch-ifup" vm7
 	must ctl match add 'vm*' network net kind tap
 	assert "$qemu/ecswitch-ifup" vm7
@@ -150,13 +154,7 @@ test_libvirt_hook_names_the_taps_of_a_domain_and_never_fails_it()
 
 test_ifup_works_again_after_a_qemu_that_was_killed_or_did_not_start()
 {
-	local qemu=$TOP/packaging/qemu
-
-	PATH=$(dirname "$ECSWITCHCTL"):$PATH
-	echo "network add net" > /etc/ecswitch/ecswitch.conf
-	switch_start
-	ns_new a
-	tap_new a vm7
+	tap_of_qemu
 	must tc qdisc add dev vm7 ingress
 	assert_fails env ECSWITCH_NETWORK=net "$qemu/ecswitch-ifup" vm7
 	assert_eq "$(ctl --json port list)" "[]" "what is left of a start that failed"

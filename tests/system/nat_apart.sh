@@ -12,15 +12,7 @@ test_nothing_leaves_as_it_is_while_the_uplink_is_away()
 	must ip link add up1 type veth peer name x1
 	must ip link set up1 up
 	must ip addr add 10.9.0.1/24 dev up1
-	must ctl network add red uplink up1 gateway 10.78.0.1/24 nat
-	ns_new c
-	must ip link add rc type veth peer name eth0 netns c
-	must ip link set rc up
-	must ns c ip link set eth0 up
-	must ns c ip addr add 10.78.0.11/24 dev eth0
-	must ns c ip route add default via 10.78.0.1
-	must ctl port add rc network red
-	wait_port rc
+	red_vm c 11 up1 10.78.0
 	assert_soon 5 ns c ping -q -c 1 -W 1 10.78.0.1
 	must ip link del up1
 	assert_soon 5 sh -c "$ECSWITCHCTL --json nat list network red | grep -q waiting"
@@ -67,12 +59,13 @@ test_a_host_connection_that_is_bound_to_the_uplink_is_never_touched()
 {
 	nat_world
 	nat_vm a 11
-	listen far tcp 7 'echo $SOCAT_PEERPORT; sleep 1; echo end'
-	ask @ tcp $FAR 7 sourceport=20000,so-bindtodevice=up0 > "$WORK/host" &
+	mkfifo "$WORK/say"
+	listen far tcp 7 'echo $SOCAT_PEERPORT; read said; echo $said'
+	socat - "tcp:$FAR:7,sourceport=20000,so-bindtodevice=up0" <> "$WORK/say" > "$WORK/host" &
 	assert_soon 3 test -s "$WORK/host"
-	ask a tcp $FAR 7 sourceport=20000 > "$WORK/vm"
-	assert_match "$(cat "$WORK/vm")" "end" "the VM's connection"
-	wait $!
+	assert_match "$(ask a tcp $FAR 7 sourceport=20000)" "^[0-9]+" "port of the VM's connection, at the same time"
+	echo end > "$WORK/say"
+	assert_soon 3 grep -q end "$WORK/host"
 	assert_eq "$(xargs < "$WORK/host")" "20000 end" "the host's connection"
 }
 
