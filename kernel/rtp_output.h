@@ -200,7 +200,7 @@ static __always_inline void rtp_number_head(struct ecs_ts_work *work, const __u8
 }
 
 static __always_inline int rtp_recall_held(struct ecs_cast *c, const struct ecs_cast_held *held,
-					   __u16 highest)
+					   __u32 which)
 {
 	struct ecs_rtp_packet *rtp = &c->work->rtp;
 
@@ -210,8 +210,9 @@ static __always_inline int rtp_recall_held(struct ecs_cast *c, const struct ecs_
 	rtp_number_head(c->work, held->data);
 	rtp_rebase(c, held->length, rtp_sum(held));
 	rtp->recalled = 1;
+	rtp->hold = which;
 	rtp->seq = rtp->out = held->seq;
-	rtp->late = highest - held->seq;
+	rtp->late = c->work->rtp_came.seq - held->seq;
 	rtp->sets = held->sets;
 	rtp->slice = rtp->cut = 0;
 	rtp_head(c);
@@ -242,7 +243,7 @@ __noinline int ecs_rtp_recall(struct __sk_buff *skb, __u32 which)
 		}
 		place = c.work->frame.id * ECS_CAST_HELD + which;
 		held = bpf_map_lookup_elem(&ecs_cast_holds, &place);
-		return !held || rtp_recall_held(&c, held, c.work->rtp_came.seq);
+		return !held || rtp_recall_held(&c, held, which);
 	}
 	current = c.work->frame.current;
 	fresh = c.work->rtp.fresh;

@@ -72,12 +72,31 @@ static __always_inline int rtp_dropped(const struct ecs_thin *thin)
 	return thin->work->rtp.previous ? thin->state->rtp.before : thin->state->lane[0].drop;
 }
 
+static __always_inline __u8 rtp_held_bit(const struct ecs_rtp_packet *rtp)
+{
+	return 1u << (rtp->hold & (ECS_CAST_HELD - 1));
+}
+
+/* A packet that is held. The policy may be another one when it is recalled. */
+static __always_inline int rtp_keep_early(struct ecs_thin *thin)
+{
+	struct ecs_cast_group_rtp *group = &thin->state->rtp;
+	__u8 bit = rtp_held_bit(&thin->work->rtp);
+
+	if (thin->policy.kind != ECS_POLICY_ALL) {
+		group->early &= ~bit;
+		return 0;
+	}
+	group->early |= bit;
+	return ECS_RTP_WHOLE;
+}
+
 /* A packet that was held, now that the frame it belongs to is known. */
 static __always_inline int rtp_keep_recalled(struct ecs_thin *thin)
 {
 	const struct ecs_rtp_packet *rtp = &thin->work->rtp;
 
-	if (thin->policy.kind == ECS_POLICY_ALL) /* got it when it came */
+	if (thin->state->rtp.early & rtp_held_bit(rtp)) /* got it when it came */
 		return 0;
 	if (!rtp->begins || rtp->sets || !thin->state->lane[0].drop)
 		return ECS_RTP_WHOLE;
@@ -92,7 +111,7 @@ static __always_inline int rtp_keep(struct ecs_thin *thin)
 	if (rtp->recalled)
 		return rtp_keep_recalled(thin);
 	if (rtp->part == ECS_RTP_HOLD)
-		return thin->policy.kind == ECS_POLICY_ALL ? ECS_RTP_WHOLE : 0;
+		return rtp_keep_early(thin);
 	if (rtp->part != ECS_RTP_FRAME || !rtp_dropped(thin))
 		return ECS_RTP_WHOLE;
 	if (rtp->sets) /* never lose a parameter set */

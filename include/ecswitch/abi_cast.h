@@ -192,7 +192,8 @@ struct ecs_cast_group_rtp {
 	__u16 taken; /* all of them, modulo 65536 */
 	__u8 epoch;  /* of the source that this is about */
 	__u8 before; /* the frame before the one under way is not sent */
-	__u32 pad;
+	__u8 early;  /* which of the packets that are held went out when they came */
+	__u8 pad[3];
 };
 _Static_assert(sizeof(struct ecs_cast_group_rtp) == 16, "map ABI");
 

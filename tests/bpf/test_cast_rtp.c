@@ -279,6 +279,44 @@ static void receiver_goes_on_where_its_numbers_were(void **state)
 	expect(&rtp, 2, (uint16_t)(65532 + 100), BYTES(REF));
 }
 
+/* VM 1 and VM 2 exchange their policies, as by the daemon's one write. */
+static void exchange_policies(struct rtp *rtp)
+{
+	struct ecs_cast_group *group = rtp->cast.plan.group;
+	struct ecs_policy first = group[0].policy;
+	int fd = bpf_map__fd(rtp->bt->bpf->maps.ecs_cast_plans);
+	uint32_t index = 0;
+
+	group[0].policy = group[1].policy;
+	group[1].policy = first;
+	assert_return_code(bpf_map_update_elem(fd, &index, &rtp->cast.plan, BPF_ANY), 0);
+}
+
+/* What is held goes out once, whenever the policy changes. */
+static void change_of_policy_amid_a_frame_leaves_no_gap(void **state)
+{
+	struct rtp rtp;
+	uint16_t n;
+
+	begin(&rtp, *state, 4, CT_SUM);
+	n = rtp.seq;
+	send_packet(&rtp, BYTES(AUD));
+	send_packet(&rtp, BYTES(SETS));
+	exchange_policies(&rtp);
+	send_packet(&rtp, BYTES(IDR));
+	rtp.time++;
+	send_packet(&rtp, BYTES(AUD));
+	exchange_policies(&rtp);
+	send_packet(&rtp, BYTES(REF));
+	for (int vm = 1; vm <= 2; vm++) {
+		expect(&rtp, vm, n, BYTES(AUD));
+		expect(&rtp, vm, n + 1, BYTES(SETS));
+		expect(&rtp, vm, n + 2, BYTES(IDR));
+		expect(&rtp, vm, n + 3, BYTES(AUD));
+		expect(&rtp, vm, n + 4, BYTES(REF));
+	}
+}
+
 /* What waits to join gets nothing before the keyframe's own parameter sets. */
 static void late_receiver_begins_with_parameter_sets(void **state)
 {
@@ -319,6 +357,7 @@ int main(void)
 		CT_TEST(damaged_packet_is_not_held),
 		CT_TEST(receiver_with_an_address_gets_its_numbers),
 		CT_TEST(receiver_goes_on_where_its_numbers_were),
+		CT_TEST(change_of_policy_amid_a_frame_leaves_no_gap),
 		CT_TEST(late_receiver_begins_with_parameter_sets),
 	};
 

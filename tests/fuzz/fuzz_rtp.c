@@ -53,6 +53,7 @@ static void recall(uint32_t count, const struct ecs_rtp_packet *came)
 		int keep;
 
 		work->rtp.recalled = 1;
+		work->rtp.hold = i;
 		work->rtp.seq = work->rtp.out = holds[i].seq;
 		work->rtp.late = came->seq - holds[i].seq;
 		work->rtp.sets = holds[i].sets;

@@ -44,6 +44,7 @@ static void numbers_are_input_less_taken_out(void **unused)
 static void recall(uint16_t seq, int sets)
 {
 	work.rtp.recalled = 1;
+	work.rtp.hold = seq - 100;
 	work.rtp.seq = seq;
 	work.rtp.late = state.rtp.seq - seq;
 	work.rtp.sets = sets;
@@ -58,7 +59,6 @@ static void what_comes_before_a_frame_shares_its_fate(void **unused)
 	video(101, 1, BYTES(0x09, 0xf0));
 	assert_int_equal(work.rtp.hold, 1);
 	assert_int_equal(thin(ECS_POLICY_REF), 0);
-	assert_int_equal(thin(ECS_POLICY_ALL), ECS_RTP_WHOLE);
 	video(102, 1, BYTES(NONREF));
 	assert_int_equal(work.rtp.recall, 2);
 	came = work.rtp;
@@ -72,6 +72,29 @@ static void what_comes_before_a_frame_shares_its_fate(void **unused)
 	work.rtp.fresh = 0;
 	assert_int_equal(thin(ECS_POLICY_REF), 0);
 	assert_int_equal(sent(103, 2, BYTES(REF)), 101);
+}
+
+/* It goes out once, whatever the policy is by then. */
+static void change_of_policy_behind_what_is_held_leaves_no_gap(void **unused)
+{
+	struct ecs_rtp_packet came;
+
+	begin_h264();
+	assert_int_equal(thin(ECS_POLICY_REF), 0);
+	video(101, 1, BYTES(0x09, 0xf0));
+	assert_int_equal(thin(ECS_POLICY_ALL), ECS_RTP_WHOLE);
+	video(102, 1, BYTES(NONREF));
+	came = work.rtp;
+	recall(100, 0);
+	assert_int_equal(thin(ECS_POLICY_ALL), ECS_RTP_WHOLE);
+	assert_int_equal(work.rtp.out, 100);
+	work.rtp.fresh = 0;
+	recall(101, 0);
+	assert_int_equal(thin(ECS_POLICY_REF), 0);
+	work.rtp = came;
+	work.rtp.fresh = 0;
+	assert_int_equal(thin(ECS_POLICY_ALL), ECS_RTP_WHOLE);
+	assert_int_equal(work.rtp.out, 102);
 }
 
 static void hold_that_is_full_is_emptied(void **unused)
@@ -208,6 +231,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(numbers_are_input_less_taken_out),
 		cmocka_unit_test(what_comes_before_a_frame_shares_its_fate),
+		cmocka_unit_test(change_of_policy_behind_what_is_held_leaves_no_gap),
 		cmocka_unit_test(hold_that_is_full_is_emptied),
 		cmocka_unit_test(packet_with_parameter_sets_is_cut_before_its_slice),
 		cmocka_unit_test(who_waits_starts_with_what_belongs_to_the_keyframe),
