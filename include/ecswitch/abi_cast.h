@@ -136,7 +136,7 @@ struct ecs_receiver {
 	__u32 ifindex; /* 0 = empty */
 	__u16 number;  /* of its counters, its own as long as it lives */
 	__u8 flags;    /* ECS_RECEIVER_* */
-	__u8 pad0;
+	__u8 turn;     /* another one than that of its counters: it begins anew, in another group */
 	__be16 port_be;
 	__u8 mac[6];
 	__u8 addr[16];
@@ -158,7 +158,8 @@ struct ecs_receiver_count {
 	__u16 rtp_last; /* the last one that it got */
 	__u8 rtp_epoch; /* of the source that they are of, 0 = none */
 	__u8 rtp_again; /* the next number follows the last one, whatever the group's is */
-	__u16 pad2;
+	__u8 turn;	/* the receiver's */
+	__u8 pad2;
 };
 _Static_assert(sizeof(struct ecs_receiver_count) == 144, "map ABI");
 

@@ -49,6 +49,14 @@ static __always_inline int cast_joined(struct ecs_cast_round *c, struct ecs_rece
 	return 1;
 }
 
+/* It came from another group, and waits for a keyframe again. */
+static __always_inline void cast_turn(struct ecs_receiver_count *count, __u8 turn)
+{
+	count->turn = turn;
+	count->joined = count->waits_ns = 0;
+	count->rtp_again = 1;
+}
+
 static long cast_member(__u32 i, void *ctx)
 {
 	struct ecs_cast_round *c = ctx;
@@ -64,6 +72,8 @@ static long cast_member(__u32 i, void *ctx)
 		return 0;
 	if ((to->flags & ECS_RECEIVER_MEMBER) && to->ifindex == c->skb->ifindex)
 		return 0;
+	if (count->turn != to->turn)
+		cast_turn(count, to->turn);
 	/* What was not looked into goes to all at once. */
 	if (c->work->frame.packets && cast_joined(c, count) == c->work->frame.variant) {
 		c->work->frame.waiting = 1;

@@ -131,11 +131,31 @@ static void new_receiver_joins_the_group_of_its_policy(void **state)
 	assert_sound(w);
 }
 
+/* Who does not go on where it was has another turn. Return: how many there are. */
+static int assert_turns(const struct ecs_state_cast *old, const struct world *w)
+{
+	const struct ecs_state_cast *cast = cast_of(w);
+	int turned = 0;
+
+	for (size_t i = 0; i < cast->receiver_count; i++) {
+		const struct ecs_state_receiver *to = &cast->receivers[i],
+						*was = ecs_state_cast_receiver(old, to->name);
+		bool goes_on = to->state == was->state ||
+			       ecs_state_cast_group(cast, to->state)->seed == was->state + 1;
+
+		assert_int_equal(to->record.turn, (uint8_t)(was->record.turn + !goes_on));
+		turned += !goes_on;
+	}
+	return turned;
+}
+
 /* Everybody leaves one group for policies of its own and back: more groups than there can be. */
 static void too_many_groups_are_merged(void **state)
 {
 	struct world *w = *state;
+	struct ecs_state_cast old;
 	char line[80];
+	int turned = 0;
 
 	begin(w);
 	appear_many(w, 10, 100);
@@ -149,9 +169,12 @@ static void too_many_groups_are_merged(void **state)
 		snprintf(line, sizeof(line), "cast set tv v%ld policy gop %ld\n",
 			 10 + random() % 100, 1 + random() % 30);
 		configure(w, line);
+		old = *cast_of(w);
 		turn(w);
 		assert_sound(w);
+		turned += assert_turns(&old, w);
 	}
+	assert_true(turned > 0);
 	assert_int_equal(cast_of(w)->group_count, ECS_CAST_GROUPS_MAX);
 }
 

@@ -58,32 +58,6 @@ static int clear_groups(struct ecs_datapath *dp, const struct ecs_state_cast *ca
 	return 0;
 }
 
-/* A receiver in another group: it begins there at a keyframe. Its frames are those of the group
- * less a base, which now refers to the new one. */
-static int change_group(struct ecs_datapath *dp, const struct ecs_state_cast *cast,
-			const struct ecs_state_receiver *to, const struct ecs_state_receiver *was)
-{
-	const struct ecs_state_group *group = ecs_state_cast_group(cast, to->state);
-	struct ecs_cast_group_state a = {}, b = {};
-	struct ecs_receiver_count count;
-	int r;
-
-	if (!group || group->seed == was->state + 1)
-		return 0; /* the group goes on where it was, its counts included */
-	r = ecs_datapath_cast_count(dp, cast->id, to->record.number, &count);
-	r = r ?: ecs_datapath_cast_group(dp, cast->id, was->state, &a);
-	r = r ?: ecs_datapath_cast_group(dp, cast->id, to->state, &b);
-	if (r < 0)
-		return r;
-	for (int i = 0; i < ECS_CLASSES; i++) {
-		count.base_sent[i] += b.sent[i] - a.sent[i];
-		count.base_dropped[i] += b.dropped[i] - a.dropped[i];
-	}
-	count.joined = count.waits_ns = 0;
-	count.rtp_again = 1;
-	return set(dp->cast.counts, cast->id * ECS_RECEIVERS_MAX + to->record.number, &count);
-}
-
 static int set_counts(struct ecs_datapath *dp, const struct ecs_state_cast *cast,
 		      const struct ecs_state_cast *old)
 {
@@ -98,8 +72,6 @@ static int set_counts(struct ecs_datapath *dp, const struct ecs_state_cast *cast
 		if (!was || was->ifindex != to->ifindex)
 			r = set(dp->cast.counts, cast->id * ECS_RECEIVERS_MAX + to->record.number,
 				&zero);
-		else if (was->state != to->state)
-			r = change_group(dp, cast, to, was);
 	}
 	return r;
 }

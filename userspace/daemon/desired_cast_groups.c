@@ -153,6 +153,19 @@ static void join_receiver(struct grouping *g, struct ecs_state_receiver *to)
 	to->state = group->state;
 }
 
+/* Who does not go on where it was begins anew, in the very datagram that its group changes with. */
+static void count_turn(const struct grouping *g, struct ecs_state_receiver *to)
+{
+	const struct ecs_state_receiver *self = old_self(g, to);
+
+	if (!self)
+		return;
+	to->record.turn = self->record.turn;
+	if (self->state != to->state &&
+	    ecs_state_cast_group(g->cast, to->state)->seed != self->state + 1)
+		to->record.turn++;
+}
+
 void ecs_desired_cast_groups(struct ecs_state_cast *cast, const struct ecs_state_cast *old)
 {
 	struct grouping g = {cast, old};
@@ -167,4 +180,6 @@ void ecs_desired_cast_groups(struct ecs_state_cast *cast, const struct ecs_state
 	for (size_t i = 0; i < cast->receiver_count; i++)
 		if (cast->receivers[i].state == NO_STATE)
 			join_receiver(&g, &cast->receivers[i]);
+	for (size_t i = 0; i < cast->receiver_count; i++)
+		count_turn(&g, &cast->receivers[i]);
 }

@@ -105,13 +105,15 @@ static json_t *receiver_row(struct ecs_daemon *d, const struct ecs_state_cast *c
 	struct ecs_receiver_count count = {};
 	static const char *const asked[] = {"to", "mac"};
 	char policy[ECS_POLICY_TEXT_MAX], step[ECS_POLICY_TEXT_MAX];
+	bool joined;
 	json_t *row;
 
 	if (to && cast->live) { /* else the place is of whoever had it before */
 		ecs_datapath_cast_count(d->dp, cast->id, to->record.number, &count);
 		ecs_datapath_cast_group(d->dp, cast->id, to->state, &group);
 	}
-	if (!count.joined) {
+	joined = count.joined && count.turn == to->record.turn;
+	if (!joined) {
 		memset(&group, 0, sizeof(group));
 		memset(count.base_sent, 0, sizeof(count.base_sent));
 		memset(count.base_dropped, 0, sizeof(count.base_dropped));
@@ -120,8 +122,8 @@ static json_t *receiver_row(struct ecs_daemon *d, const struct ecs_state_cast *c
 		"{s:s?, s:s?, s:s, s:s?, s:s, s:I, s:I, s:I, s:o, s:o, s:I}", "port",
 		from->host ? "host" : name, "network", from->network[0] ? from->network : NULL,
 		"policy", ecs_policy_format(&from->policy, policy), "step", step_text(to, step),
-		"state", receiver_state(from, name, to, cast && cast->live, count.joined),
-		"packets", (json_int_t)count.packets, "bytes", (json_int_t)count.bytes, "refused",
+		"state", receiver_state(from, name, to, cast && cast->live, joined), "packets",
+		(json_int_t)count.packets, "bytes", (json_int_t)count.bytes, "refused",
 		(json_int_t)count.refused, "sent", class_counts(group.sent, count.base_sent),
 		"dropped", class_counts(group.dropped, count.base_dropped), "unclassified",
 		(json_int_t)(group.sent[ECS_FRAME_UNKNOWN] - count.base_sent[ECS_FRAME_UNKNOWN]));
