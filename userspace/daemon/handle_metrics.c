@@ -71,11 +71,16 @@ static void print_flows(FILE *out, struct ecs_daemon *d)
 	print_gauge(out, "nat_flows", ecs_datapath_nat_used(d->dp, 0));
 	print_gauge(out, "nat_flows_size", ecs_datapath_nat_size(d->dp));
 	fprintf(out, "# TYPE ecswitch_port_nat_flows gauge\n");
-	for (size_t i = 0; i < d->have.port_count; i++)
-		if (d->have.ports[i].port.flags & ECS_PORT_NAT)
-			fprintf(out, "ecswitch_port_nat_flows{port=\"%s\"} %u\n",
-				d->have.ports[i].port.name,
-				ecs_datapath_nat_used(d->dp, d->have.ports[i].port.slot));
+	for (size_t i = 0; i < d->have.port_count; i++) {
+		const struct ecs_port *port = &d->have.ports[i].port;
+		json_t *row = json_pack("{s:s}", "port", port->name);
+
+		label(row, "port", json_object_get(row, "port"));
+		if (port->flags & ECS_PORT_NAT)
+			fprintf(out, "ecswitch_port_nat_flows{%s} %u\n", labels_of(row),
+				ecs_datapath_nat_used(d->dp, port->slot));
+		json_decref(row);
+	}
 }
 
 static int print_ports(FILE *out, struct ecs_daemon *d, json_t *params, struct ecs_err *err)
