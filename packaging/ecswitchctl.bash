@@ -5,9 +5,9 @@ _ecswitchctl()
 {
 	local cur prev words cword
 
-	# A MAC address is one word, though readline splits it at its colons.
+	# MAC addresses and --instance=NAME are one word, though readline splits them.
 	if declare -F _get_comp_words_by_ref >/dev/null; then
-		_get_comp_words_by_ref -n : cur prev words cword
+		_get_comp_words_by_ref -n := cur prev words cword
 	else
 		words=("${COMP_WORDS[@]}") cword=$COMP_CWORD cur=${COMP_WORDS[COMP_CWORD]}
 	fi

@@ -99,6 +99,8 @@ test_completion_in_bash_knows_interfaces_networks_casts_and_ports()
 	assert_eq "$(complete_words ecswitchctl network add x uplink e)" eth0 "uplink"
 	assert_eq "$(complete_words ecswitchctl port set vm0 "")" "network vm mac" "options of a port"
 	assert_eq "$(complete_words ecswitchctl match del "")" "vm* sensor*" matches
+	assert_eq "$(complete_words ecswitchctl --instance=main match del "")" "vm* sensor*" matches
+	assert_eq "$(complete_words ecswitchctl -iother match del "")" "" "matches of no switch"
 	mac=$(ctl --json fdb list | jq -r '[.[] | select(.kind == "static").mac][0]')
 	assert_eq "$(complete_words ecswitchctl fdb del "$mac")" "$mac" "address"
 }

@@ -254,6 +254,8 @@ static void completion_follows_the_table(void **state)
 		{"$ctl --complete nat forward del tcp 5 ''", "network\n"},
 		{"$ctl --complete match add x ''", "network\nkind\n"},
 		{"$ctl --complete match add x kind t", "tap\n"},
+		{"$ctl --complete cast to tv vm0 policy th", "thin\n"},
+		{"$ctl --complete cast to tv vm0 policy thin 50% m", "mac\n"},
 		{"$ctl --complete network set x vlan ''", "none\n"},
 		{"$ctl --complete apply ''", "@files\n"},
 		{"$ctl --complete --js", "--json\n"},

@@ -128,6 +128,9 @@ static void offer_value(const struct completion *c, const struct ecs_param *para
 	case ECS_TYPE_CHOICE:
 		offer_choices(c, param->choices);
 		break;
+	case ECS_TYPE_POLICY: /* its first word */
+		offer_choices(c, "all|key|ref|thin|drop|fps|gop|rate|auto");
+		break;
 	case ECS_TYPE_PATH:
 		puts("@files");
 		break;
@@ -229,6 +232,16 @@ static void offer_options(const struct completion *c)
 		offer_text(c, names[i]);
 }
 
+/* The instance that a word names in itself, or NULL. */
+static const char *instance_in(const char *word)
+{
+	static const char option[] = "--instance=";
+
+	if (!strncmp(word, option, strlen(option)))
+		return word + strlen(option);
+	return !strncmp(word, "-i", 2) && word[2] ? word + 2 : NULL;
+}
+
 /*
  * Takes the tool's own options out of the words before the cursor.
  * Return: words left in @words; -1 if the cursor is at the value of an option.
@@ -241,7 +254,9 @@ static int strip_options(struct completion *c, int argc, char *const argv[], cha
 		bool instance = !strcmp(argv[i], "-i") || !strcmp(argv[i], "--instance");
 
 		if (!instance && strcmp(argv[i], "--timeout")) {
-			if (argv[i][0] != '-')
+			if (instance_in(argv[i]))
+				c->instance = instance_in(argv[i]);
+			else if (argv[i][0] != '-')
 				words[n++] = argv[i];
 			continue;
 		}
