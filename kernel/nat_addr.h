@@ -32,13 +32,15 @@ static __always_inline __u32 nat_number(const void *addr, __u32 tick)
 }
 
 /**
- * nat_number_take - the number of an address, a new one if it has none
- * @addr: on the stack or in a map
+ * ecs_nat_number_take - the number of an address, a new one if it has none
+ * @given: the address
  *
- * Return: 0 if there is no room.
+ * A global function, which the verifier goes through once; but Linux 6.1 takes no argument of such
+ * a one for a key. Return: 0 if there is no room.
  */
-static __noinline __u32 nat_number_take(const struct ecs_nat_addr *addr, __u32 tick)
+__noinline __u32 ecs_nat_number_take(const struct ecs_nat_addr *given, __u32 tick)
 {
+	struct ecs_nat_addr own = given ? *given : (struct ecs_nat_addr){}, *addr = &own;
 	struct ecs_nat_number fresh = {.number = nat_number(addr, tick), .seen = tick};
 
 	if (fresh.number)
@@ -66,10 +68,10 @@ static __noinline void nat_take_numbers(struct __sk_buff *skb, struct nat_pkt *n
 
 	if (!np->src_be &&
 	    !bpf_skb_load_bytes(skb, NAT_L3 + offsetof(struct ipv6hdr, saddr), &addr, sizeof(addr)))
-		np->src_be = nat_number_take(&addr, np->tick);
+		np->src_be = ecs_nat_number_take(&addr, np->tick);
 	if (!np->dst_be &&
 	    !bpf_skb_load_bytes(skb, NAT_L3 + offsetof(struct ipv6hdr, daddr), &addr, sizeof(addr)))
-		np->dst_be = nat_number_take(&addr, np->tick);
+		np->dst_be = ecs_nat_number_take(&addr, np->tick);
 	np->key.src_be = np->src_be;
 	np->key.dst_be = np->dst_be;
 }

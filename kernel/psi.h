@@ -48,8 +48,12 @@ static long psi_crc_byte(__u32 i, void *ctx)
 	struct ecs_ts *ts = ctx;
 	__u32 crc = ts->work->cursor.crc ^ (__u32)psi_byte(ts, i) << 24;
 
-	for (int bit = 0; bit < 8; bit++)
-		crc = crc << 1 ^ (-(crc >> 31) & 0x04c11db7u);
+	for (int bit = 0; bit < 8; bit++) {
+		__u32 top = crc >> 31;
+
+		asm volatile("" : "+r"(top)); /* or clang makes of it what 6.18 verifies two ways */
+		crc = crc << 1 ^ (-top & 0x04c11db7u);
+	}
 	ts->work->cursor.crc = crc;
 	return 0;
 }

@@ -299,9 +299,9 @@ static __noinline int nat_want_numbers(struct __sk_buff *skb, struct nat_run *np
 	if (want->keep)
 		want->src_be = np->key.src_be;
 	else
-		want->src_be = nat_number_take(want->flags & ECS_NAT_HAIRPIN ? (void *)net->gateway6
-									     : (void *)net->nat6,
-					       np->tick);
+		want->src_be = ecs_nat_number_take(
+			want->flags & ECS_NAT_HAIRPIN ? (void *)net->gateway6 : (void *)net->nat6,
+			np->tick);
 	if (!(want->flags & ECS_NAT_FORWARD)) /* its rule has the number */
 		want->dst_be = np->key.dst_be;
 	return want->src_be && want->dst_be && np->key.src_be && np->key.dst_be;
