@@ -69,6 +69,9 @@ struct ecswitch_bpf *bt_load(void);
 /** bt_prog_fd - of a program of bt_load()'s; borrowed. */
 int bt_prog_fd(const struct bpf_program *prog);
 
+/** bt_rounds - of that many, those that there is time for: a fifth in a machine without KVM. */
+uint32_t bt_rounds(uint32_t count);
+
 /** bt_test_setup - fixture of one test: every map empty, every socket drained, all links up. */
 int bt_test_setup(void **state);
 

@@ -192,7 +192,7 @@ static void random_mutations_never_get_a_wrong_verdict(void **state)
 	unsigned int seed = 0xec5;
 
 	whole_switch(bt);
-	for (int n = 0; n < MUTATIONS; n++) {
+	for (uint32_t n = 0; n < bt_rounds(MUTATIONS); n++) {
 		int hook = rand_r(&seed) % 3;
 		uint32_t len = make_sample(bt, rand_r(&seed) % SAMPLES, hook, data);
 

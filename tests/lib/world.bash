@@ -215,13 +215,17 @@ now_ms()
 # is asked costs more than it waits for; status 1 at the deadline.
 wait_until()
 {
-	local end=$((${EPOCHREALTIME/[.,]/} + $1 * 1000000 * TEST_PATIENCE)) nap=10 # no process for it
+	local now=${EPOCHREALTIME/[.,]/} nap=10 seconds began end
+	began=$now end=$((now + $1 * 1000000 * TEST_PATIENCE))
 
 	shift
 	until "$@" > /dev/null 2>&1; do
-		[ "${EPOCHREALTIME/[.,]/}" -lt $end ] || return 1
-		read -rt "0.0$nap" -u "$NAP" || true # sleep(1) would be one process more each time
-		nap=$((nap < 30 ? nap * 3 / 2 : 30))
+		now=${EPOCHREALTIME/[.,]/}
+		[ "$now" -lt $end ] || return 1
+		printf -v seconds '0.%03d' $nap
+		read -rt $seconds -u "$NAP" || true # sleep(1) would be one process more each time
+		nap=$((nap < 30 ? nap * 3 / 2 : now - began < 600000 ? 30 : now - began < 5000000 ?
+			(now - began) / 20000 : 250))
 	done
 }
 
