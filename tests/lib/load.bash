@@ -86,7 +86,7 @@ nat_packets() # PROTO: of the flow to the LAN, from the VM
 load_is_enough()
 {
 	[ "$(counter b eth0 rx packets)" -ge 21000 ] && [ "$(cast_frames)" -ge 500 ] &&
-		[ "$(nat_packets udp)" -ge 2000 ] && [ "$(nat_packets tcp)" -ge 1100 ]
+		[ "$(nat_packets udp)" -ge 2000 ] && [ "$(nat_packets tcp)" -ge 350 ]
 }
 
 # load_end: nothing was lost, and there was enough to lose.
@@ -94,7 +94,7 @@ load_end()
 {
 	assert_soon 10 load_is_enough
 	counted_end send vms nat tv
-	stream_end
+	stream_end 300
 	counted_end receive vms nat all ref
 	assert_all_arrived vms vms sent 20000
 	assert_all_arrived nat nat sent 2000

@@ -5,6 +5,9 @@
 VM_CACHE=${ECS_VM_CACHE:-$TOP/build/vm}
 VM_ROOT=$VM_CACHE/root
 
+# What all their kernels are told: nothing that only costs time without KVM.
+KERNEL_OPTIONS="console=ttyS0 panic=-1 mitigations=off no_timer_check init_on_alloc=0 rcupdate.rcu_expedited=1"
+
 # Ends the whole run, as a skip: nothing of what is tested was seen to be wrong.
 vm_skip()
 {

@@ -25,7 +25,7 @@ guest_boot()
 	mkfifo "$WORK/$1.in"
 	exec {fd}<> "$WORK/$1.in"
 	PATH=$BUILD:$PATH "${QEMU[@]}" -m 192 -kernel "$KERNEL" -initrd "$WORK/initrd" -serial stdio \
-		-append "console=ttyS0 loglevel=1 panic=-1 mitigations=off no_timer_check" \
+		-append "$KERNEL_OPTIONS loglevel=1" \
 		-netdev "tap,id=net,ifname=tap$1,script=$3,downscript=no" \
 		-device "virtio-net-pci,netdev=net,mac=52:54:00:00:00:$2,romfile=" \
 		<&"$fd" > "$WORK/$1.out" 2>&1 &

@@ -14,16 +14,26 @@ image_new() # FOLDER
 	printf '127.0.0.1 localhost\n' > "$IMAGE/etc/hosts"
 }
 
-# image_program PATH [DESTINATION]: the program and its libraries.
+# image_program PATH [DESTINATION]: the program; its libraries come with image_pack.
 image_program()
 {
-	local path=$1 to=$IMAGE${2:-$1} library
+	local path=$1 to=$IMAGE${2:-$1}
 
 	mkdir -p "${to%/*}"
 	cp -L "$path" "$to"
-	ldd "$path" 2> /dev/null | awk '$2 == "=>" { print $3 } $1 ~ /^\// { print $1 }' |
+	echo "$path" >> "$IMAGE.programs"
+}
+
+# Of all programs at once: ldd is a script, and slow to start.
+image_libraries()
+{
+	local library
+
+	xargs -d '\n' ldd < "$IMAGE.programs" 2> /dev/null |
+		awk '$2 == "=>" { print $3 } $1 ~ /^\// && $1 !~ /:$/ { print $1 }' | sort -u |
 	while read -r library; do
-		[ -e "$IMAGE$library" ] || { mkdir -p "$IMAGE${library%/*}" && cp -L "$library" "$IMAGE$library"; }
+		mkdir -p "$IMAGE${library%/*}"
+		cp -L "$library" "$IMAGE$library"
 	done
 }
 
@@ -60,6 +70,7 @@ image_modules()
 
 image_pack() # FILE
 {
+	[ ! -e "$IMAGE.programs" ] || image_libraries
 	(cd "$IMAGE" && find . -print0 | "$BUSYBOX" cpio -0 -o -H newc --quiet) > "$1" 2> "$1.log" ||
 		{ cat "$1.log"; return 1; }
 }

@@ -89,7 +89,7 @@ domain()
 		    <type arch='x86_64' machine='pc'>hvm</type>
 		    <kernel>$WORK/kernel</kernel>
 		    <initrd>$WORK/initrd</initrd>
-		    <cmdline>console=ttyS0 loglevel=1 panic=-1 mitigations=off no_timer_check</cmdline>
+		    <cmdline>$KERNEL_OPTIONS loglevel=1</cmdline>
 		  </os>
 		  <devices>
 		    <emulator>/usr/local/bin/qemu</emulator>
