@@ -157,12 +157,12 @@ static void join_receiver(struct grouping *g, struct ecs_state_receiver *to)
 static void count_turn(const struct grouping *g, struct ecs_state_receiver *to)
 {
 	const struct ecs_state_receiver *self = old_self(g, to);
+	const struct ecs_state_group *group = ecs_state_cast_group(g->cast, to->state);
 
 	if (!self)
 		return;
 	to->record.turn = self->record.turn;
-	if (self->state != to->state &&
-	    ecs_state_cast_group(g->cast, to->state)->seed != self->state + 1)
+	if (group && self->state != to->state && group->seed != self->state + 1)
 		to->record.turn++;
 }
 

@@ -73,12 +73,14 @@ static void print_flows(FILE *out, struct ecs_daemon *d)
 	fprintf(out, "# TYPE ecswitch_port_nat_flows gauge\n");
 	for (size_t i = 0; i < d->have.port_count; i++) {
 		const struct ecs_port *port = &d->have.ports[i].port;
-		json_t *row = json_pack("{s:s}", "port", port->name);
+		json_t *row;
 
+		if (!(port->flags & ECS_PORT_NAT))
+			continue;
+		row = json_pack("{s:s}", "port", port->name);
 		label(row, "port", json_object_get(row, "port"));
-		if (port->flags & ECS_PORT_NAT)
-			fprintf(out, "ecswitch_port_nat_flows{%s} %u\n", labels_of(row),
-				ecs_datapath_nat_used(d->dp, port->slot));
+		fprintf(out, "ecswitch_port_nat_flows{%s} %u\n", labels_of(row),
+			ecs_datapath_nat_used(d->dp, port->slot));
 		json_decref(row);
 	}
 }
