@@ -13,6 +13,7 @@
 #include "../lib/client.h"
 #include "../lib/config.h"
 #include "../lib/grammar.h"
+#include "../lib/policy.h"
 #include "cli.h"
 
 #define DAEMON_WAIT_MS 200 /* longer would be felt while typing */
@@ -129,7 +130,8 @@ static void offer_value(const struct completion *c, const struct ecs_param *para
 		offer_choices(c, param->choices);
 		break;
 	case ECS_TYPE_POLICY: /* its first word */
-		offer_choices(c, "all|key|ref|thin|drop|fps|gop|rate|auto");
+		for (size_t i = 0; ecs_policy_word(i); i++)
+			offer_text(c, ecs_policy_word(i));
 		break;
 	case ECS_TYPE_PATH:
 		puts("@files");

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <ecswitch/cleanup.h>
 #include "types.h"
 
 #define WORDS_MAX 12 /* "drop ref 10% force audio drop nulls strip join now" */
@@ -30,6 +31,13 @@ static const struct {
 } kinds[] = {{"all", ECS_POLICY_ALL, 1},   {"key", ECS_POLICY_KEY, 1},	{"ref", ECS_POLICY_REF, 1},
 	     {"thin", ECS_POLICY_DROP, 2}, {"fps", ECS_POLICY_FPS, 2},	{"gop", ECS_POLICY_GOP, 2},
 	     {"rate", ECS_POLICY_RATE, 2}, {"auto", ECS_POLICY_AUTO, 1}};
+
+const char *ecs_policy_word(size_t i)
+{
+	if (i < ECS_ARRAY_SIZE(kinds))
+		return kinds[i].word;
+	return i == ECS_ARRAY_SIZE(kinds) ? "drop" : NULL;
+}
 
 static const struct {
 	const char *word;

@@ -4,6 +4,7 @@
 #define ECSWITCH_POLICY_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <linux/types.h>
 #include <ecswitch/abi.h>
 
@@ -30,5 +31,8 @@ struct ecs_policy ecs_policy_step(const struct ecs_policy *policy, unsigned int 
 
 /** ecs_policy_step_of - the step of "auto" that a policy is; 0 if it is none. */
 unsigned int ecs_policy_step_of(const struct ecs_policy *policy);
+
+/** ecs_policy_word - the first words of policies, for @i from 0 on. Return: NULL after the last. */
+const char *ecs_policy_word(size_t i);
 
 #endif
