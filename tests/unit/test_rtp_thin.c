@@ -50,6 +50,13 @@ static void recall(uint16_t seq, int sets)
 	work.rtp.sets = sets;
 }
 
+/* And then the one that came itself, as it was. */
+static void recall_came(const struct ecs_rtp_packet *came)
+{
+	work.rtp = *came;
+	work.rtp.fresh = 0;
+}
+
 static void what_comes_before_a_frame_shares_its_fate(void **unused)
 {
 	struct ecs_rtp_packet came;
@@ -68,8 +75,7 @@ static void what_comes_before_a_frame_shares_its_fate(void **unused)
 	work.rtp.fresh = 0;
 	recall(101, 0);
 	assert_int_equal(thin(ECS_POLICY_REF), 0);
-	work.rtp = came;
-	work.rtp.fresh = 0;
+	recall_came(&came);
 	assert_int_equal(thin(ECS_POLICY_REF), 0);
 	assert_int_equal(sent(103, 2, BYTES(REF)), 101);
 }
@@ -91,8 +97,7 @@ static void change_of_policy_behind_what_is_held_leaves_no_gap(void **unused)
 	work.rtp.fresh = 0;
 	recall(101, 0);
 	assert_int_equal(thin(ECS_POLICY_REF), 0);
-	work.rtp = came;
-	work.rtp.fresh = 0;
+	recall_came(&came);
 	assert_int_equal(thin(ECS_POLICY_ALL), ECS_RTP_WHOLE);
 	assert_int_equal(work.rtp.out, 102);
 }
